@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import * as v from "valibot";
+import { integer, listenAddress, loadConfig } from "./config.ts";
+import { FatalError } from "./errors.ts";
+
+const schema = v.strictObject({
+  output: v.optional(
+    v.strictObject({
+      batch_rows: v.optional(integer(1, 1000), 100),
+      listen: v.optional(listenAddress(), "127.0.0.1:9464"),
+    }),
+    {},
+  ),
+});
+
+async function check(
+  text: string,
+  env: Record<string, string> = {},
+): Promise<unknown> {
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  try {
+    await Deno.writeTextFile(file, text);
+    return await loadConfig(schema, { file, env: (name) => env[name] });
+  } catch (thrown) {
+    assert(thrown instanceof FatalError);
+    return thrown.message.replaceAll(file, "FILE");
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+Deno.test("loadConfig() fills in defaults", async () => {
+  assert.deepEqual(await check(""), {
+    output: { batch_rows: 100, listen: "127.0.0.1:9464" },
+  });
+});
+
+Deno.test("loadConfig() lets the environment override", async () => {
+  assert.deepEqual(
+    await check("[output]\nbatch_rows = 5\n", { JA4_OUTPUT__BATCH_ROWS: "7" }),
+    { output: { batch_rows: 7, listen: "127.0.0.1:9464" } },
+  );
+});
+
+Deno.test("loadConfig() reports every fault with file, line and key", async () => {
+  assert.equal(
+    await check(
+      '# a comment\n[output]\nbatch_rows = 0\nbatchrows = 3\nlisten = "nowhere"\n',
+    ),
+    [
+      "FILE, line 3: output.batch_rows: expected a whole number from 1 to 1000, found 0",
+      'FILE, line 5: output.listen: expected "address:port", found "nowhere"',
+      "FILE, line 4: output.batchrows: unknown key; see --help or the example file for those that exist",
+    ].join("\n"),
+  );
+});
+
+Deno.test("loadConfig() names the variable of a wrong override", async () => {
+  assert.equal(
+    await check("", { JA4_OUTPUT__BATCH_ROWS: "many" }),
+    'JA4_OUTPUT__BATCH_ROWS: output.batch_rows: expected a whole number from 1 to 1000, found "many"',
+  );
+});
+
+Deno.test("loadConfig() says where the TOML is broken", async () => {
+  assert.match(
+    String(await check("[output]\nbatch_rows = \n")),
+    /^Cannot read "FILE", line 2: /,
+  );
+});
+
+Deno.test("loadConfig() refuses a named file that is not there", async () => {
+  await assert.rejects(
+    loadConfig(schema, { file: "/nonexistent/ja4.toml" }),
+    (thrown) => thrown instanceof FatalError && thrown.exit === "noInput",
+  );
+});

@@ -1,0 +1,147 @@
+/**
+ * What every program shares: `--help`, `--version`, `--config FILE`, `--check-config`, the exit
+ * codes of sysexits(3), and one clear line instead of a stack for everything an operator can cause.
+ *
+ * @module
+ */
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import type * as v from "valibot";
+import { type ConfigSchema, loadConfig } from "./config.ts";
+import { EXIT, FatalError, messageOf } from "./errors.ts";
+import { printable } from "./text.ts";
+import { listenForShutdown } from "./shutdown.ts";
+import { VERSION } from "./version.ts";
+
+/** What {@linkcode Program.run} is given. */
+export interface Invocation<Config> {
+  readonly config: Config;
+  /** Options of the command line, by long name. */
+  readonly options: Readonly<
+    Record<string, string | boolean | (string | boolean)[] | undefined>
+  >;
+  readonly positionals: readonly string[];
+  /** Aborts at SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+}
+
+/** A command line program. */
+export interface Program<Schema extends ConfigSchema> {
+  /** As typed after `deno task`, and the stem of its file in /etc/ja4-platform. */
+  readonly name: string;
+  /** One sentence for `--help`. */
+  readonly summary: string;
+  /** Text of `--help` below the usage line: arguments and options of this program. */
+  readonly help?: string;
+  /** Usage after the name, such as `FILE...`. */
+  readonly usage?: string;
+  readonly schema: Schema;
+  readonly options?: NonNullable<ParseArgsConfig["options"]>;
+  /** Whether positional arguments are accepted. @default false */
+  readonly positionals?: boolean;
+  /** Returns the exit code, 0 if nothing is returned. */
+  run(invocation: Invocation<v.InferOutput<Schema>>): Promise<number | void>;
+}
+
+const COMMON_OPTIONS = {
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "V" },
+  config: { type: "string", short: "c" },
+  "check-config": { type: "boolean" },
+} as const;
+
+/** Folder of the configuration files that are read when `--config` is not given. */
+export const CONFIG_DIR = "/etc/ja4-platform";
+
+/** Runs `program` on this process's arguments and exits. */
+export async function main<Schema extends ConfigSchema>(
+  program: Program<Schema>,
+): Promise<never> {
+  Deno.exit(await execute(program, Deno.args));
+}
+
+/** Runs `program` on `args`; returns the exit code. Messages go to stderr, `--help` to stdout. */
+export async function execute<Schema extends ConfigSchema>(
+  program: Program<Schema>,
+  args: readonly string[],
+): Promise<number> {
+  try {
+    const { values, positionals } = parse(program, args);
+    if (values["help"] === true) return print(helpText(program));
+    if (values["version"] === true) {
+      return print(`ja4-${program.name} ${VERSION}`);
+    }
+    const config = await loadConfig(program.schema, {
+      file: values["config"] as string | undefined,
+      defaultFile: `${CONFIG_DIR}/${program.name}.toml`,
+      env: (name) => Deno.env.get(name),
+    });
+    if (values["check-config"] === true) {
+      return print("The configuration is valid");
+    }
+    using shutdown = listenForShutdown();
+    const code = await program.run({
+      config,
+      options: values,
+      positionals,
+      signal: shutdown.signal,
+    });
+    return code ?? EXIT.ok;
+  } catch (thrown) {
+    return report(program.name, thrown);
+  }
+}
+
+function parse<Schema extends ConfigSchema>(
+  program: Program<Schema>,
+  args: readonly string[],
+): {
+  values: Record<string, string | boolean | (string | boolean)[] | undefined>;
+  positionals: string[];
+} {
+  try {
+    const parsed = parseArgs({
+      args: [...args],
+      options: { ...program.options, ...COMMON_OPTIONS },
+      allowPositionals: program.positionals ?? false,
+    });
+    return { values: { ...parsed.values }, positionals: parsed.positionals };
+  } catch (thrown) {
+    throw new FatalError("usage", `${messageOf(thrown)}\nTry --help`, {
+      cause: thrown,
+    });
+  }
+}
+
+function helpText<Schema extends ConfigSchema>(
+  program: Program<Schema>,
+): string {
+  return `${program.summary}
+
+Usage: deno task ${program.name} [OPTIONS]${
+    program.usage === undefined ? "" : ` ${program.usage}`
+  }
+${program.help === undefined ? "" : `\n${program.help.trimEnd()}\n`}
+  -c, --config FILE   configuration (default: ${CONFIG_DIR}/${program.name}.toml, if it exists)
+      --check-config  check the configuration and exit
+  -V, --version       print the version
+  -h, --help          print this help
+
+A key of the configuration is overridden by the variable JA4_SECTION__KEY.`;
+}
+
+function print(text: string): number {
+  Deno.stdout.writeSync(new TextEncoder().encode(text + "\n"));
+  return EXIT.ok;
+}
+
+/** Writes what an operator can act on; only our own faults show a stack. */
+export function report(name: string, thrown: unknown): number {
+  const fatal = thrown instanceof FatalError;
+  const text = fatal
+    ? thrown.message.split("\n").map(printable).join("\n")
+    : `This is a fault of the program; please report it\n${
+      thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)
+    }`;
+  Deno.stderr.writeSync(new TextEncoder().encode(`ja4-${name}: ${text}\n`));
+  return fatal ? EXIT[thrown.exit] : EXIT.software;
+}
