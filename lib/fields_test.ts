@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../", import.meta.url);
-const read = (path: string): string =>
-  Deno.readTextFileSync(new URL(path, ROOT));
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, ROOT));
+}
 
 /** Names in backquotes in the first cell of each table row, and in running text. */
 function documented(): Set<string> {
