@@ -1,0 +1,415 @@
+/**
+ * The one way to the database: HTTP through client-web, with what client-web lacks added at its
+ * injected fetch (binary bodies, own connections, time limits that cover the whole answer).
+ *
+ * A failure is a {@linkcode DatabaseError} that says what the caller may do about it.
+ *
+ * @module
+ */
+import {
+  ClickHouseError,
+  ClickHouseLogLevel,
+  createClient,
+} from "@clickhouse/client-web";
+import * as v from "valibot";
+import { FatalError, messageOf } from "./errors.ts";
+import { invariant } from "./invariant.ts";
+import { type Column, encodeNative } from "./native_format.ts";
+import { type Sql, sql } from "./sql.ts";
+
+export type { Column };
+
+/** Where the database is and who asks. */
+export interface DatabaseOptions {
+  /** `http://host:port`, without credentials. */
+  readonly url: string;
+  readonly database: string;
+  readonly username: string;
+  readonly password?: string | undefined;
+  /** File whose first line is the password; read once, when opened. */
+  readonly passwordFile?: string | undefined;
+}
+
+/** Settings of a connection that few callers change. */
+export interface DatabaseTuning {
+  /** Milliseconds a query or insert may take, answer included. @default 30000 */
+  readonly timeoutMs?: number;
+}
+
+/** ClickHouse settings by name. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/** Options of {@linkcode Database.query} and {@linkcode Database.command}. */
+export interface QueryOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly settings?: Settings | undefined;
+  /** Appears in system.query_log. */
+  readonly queryId?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Options of {@linkcode Database.insert} and {@linkcode Database.insertRows}. */
+export interface InsertOptions {
+  /** Deduplication token: a second insert with the same token into the same table stores nothing. */
+  readonly token?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly settings?: Settings | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * What may be done about a failure:
+ * - `retry`: nothing was stored; the same call can succeed later (server away or overloaded, access
+ *   or table not there yet)
+ * - `reject`: the statement or its data is wrong; the same call can never succeed
+ * - `in_doubt`: whether it was done is not known; repeat it with the same token only
+ */
+export type Retry = "retry" | "reject" | "in_doubt";
+
+/** A statement that failed. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  /** Number of the ClickHouse exception; undefined if the server did not answer. */
+  readonly code: number | undefined;
+  readonly retry: Retry;
+  constructor(
+    message: string,
+    code: number | undefined,
+    retry: Retry,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.code = code;
+    this.retry = retry;
+  }
+}
+
+/** Codes after which a write may be stored in part: raised while or after it was written. */
+const IN_DOUBT = new Set([
+  159, // TIMEOUT_EXCEEDED
+  209, // SOCKET_TIMEOUT
+  210, // NETWORK_ERROR
+  236, // ABORTED
+  241, // MEMORY_LIMIT_EXCEEDED: in a materialized view, after the source table has its rows
+  243, // NOT_ENOUGH_SPACE
+  319, // UNKNOWN_STATUS_OF_INSERT
+  394, // QUERY_WAS_CANCELLED
+  999, // KEEPER_EXCEPTION
+  1000, // POCO_EXCEPTION
+]);
+
+/** Codes raised before anything is written, which pass with time or by the operator's hand. */
+const RETRY = new Set([
+  60, // UNKNOWN_TABLE: migrations have not run yet
+  81, // UNKNOWN_DATABASE
+  164, // READONLY
+  192, // UNKNOWN_USER
+  202, // TOO_MANY_SIMULTANEOUS_QUERIES
+  242, // TABLE_IS_READ_ONLY
+  252, // TOO_MANY_PARTS
+  285, // TOO_FEW_LIVE_REPLICAS
+  497, // ACCESS_DENIED
+  516, // AUTHENTICATION_FAILED
+]);
+
+/** Header by which the injected fetch finds the bytes to send instead of the statement. */
+const BODY_HEADER = "x-ja4-body";
+
+/** The `[clickhouse]` section of a program's configuration, with defaults. */
+// deno-lint-ignore explicit-module-boundary-types -- the inferred schema type is what callers need
+export function clickhouseSection(username: string) {
+  return v.optional(
+    v.strictObject({
+      url: v.optional(
+        v.pipe(
+          v.string('expected "http://host:port"'),
+          v.check(isServerUrl, 'expected "http://host:port"'),
+        ),
+        "http://127.0.0.1:8123",
+      ),
+      database: v.optional(
+        v.pipe(
+          v.string("expected a name"),
+          v.regex(/^[A-Za-z_]\w*$/, "expected letters, digits and underscores"),
+        ),
+        "ja4",
+      ),
+      username: v.optional(v.string("expected a name"), username),
+      password: v.optional(v.string("expected a text")),
+      password_file: v.optional(v.string("expected a path")),
+    }),
+    {},
+  );
+}
+
+function isServerUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) &&
+    url.username === "" && url.password === "" && url.search === "";
+}
+
+/** A checked {@linkcode clickhouseSection} as options of {@linkcode openDatabase}. */
+export function databaseOptions(
+  section: v.InferOutput<ReturnType<typeof clickhouseSection>>,
+): DatabaseOptions {
+  const { password_file: passwordFile, ...rest } = section;
+  return { ...rest, passwordFile };
+}
+
+/**
+ * Opens a database. The server need not be there yet.
+ *
+ * @throws {FatalError} `noInput` if the password file cannot be read.
+ */
+export async function openDatabase(
+  options: DatabaseOptions,
+  tuning: DatabaseTuning = {},
+): Promise<Database> {
+  const password = options.password ??
+    (options.passwordFile === undefined
+      ? ""
+      : await readPassword(options.passwordFile));
+  return new Database({ ...options, password }, tuning);
+}
+
+async function readPassword(path: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(path)).split("\n")[0]?.trimEnd() ?? "";
+  } catch (thrown) {
+    throw new FatalError(
+      "noInput",
+      `Cannot read the database password from "${path}": ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** A database, its connections kept alive between calls. Made by {@linkcode openDatabase}. */
+export class Database implements AsyncDisposable {
+  readonly database: string;
+  readonly #client: ReturnType<typeof createClient>;
+  readonly #http = Deno.createHttpClient({ poolIdleTimeout: 20_000 });
+  /** Bodies of inserts under way, by the value of {@linkcode BODY_HEADER}. */
+  readonly #bodies = new Map<string, { query: string; bytes: BodyInit }>();
+  readonly #timeoutMs: number;
+  #nextBody = 0;
+
+  constructor(options: DatabaseOptions, tuning: DatabaseTuning = {}) {
+    this.database = options.database;
+    this.#timeoutMs = tuning.timeoutMs ?? 30_000;
+    this.#client = createClient({
+      url: options.url,
+      database: options.database,
+      username: options.username,
+      password: options.password ?? "",
+      // Both limits are kept here, where they also cover the body of the answer.
+      request_timeout: 2 ** 31 - 1,
+      use_multipart_params_auto: true,
+      log: { level: ClickHouseLogLevel.OFF },
+      fetch: (input, init) => this.#fetch(input, init),
+    });
+  }
+
+  /** Rows of a SELECT. 64-bit integers are strings unless the statement casts them. */
+  query<Row>(statement: Sql, options: QueryOptions = {}): Promise<Row[]> {
+    return this.#run("query", options, async (signal) => {
+      const result = await this.#client.query({
+        query: statement.text,
+        query_params: statement.params,
+        format: "JSONEachRow",
+        abort_signal: signal,
+        clickhouse_settings: {
+          // The answer starts when the query has ended, so that its status is that of the whole.
+          wait_end_of_query: 1,
+          output_format_json_quote_64bit_integers: 1,
+          enable_http_compression: 0,
+          ...options.settings,
+        },
+        ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
+      });
+      return await result.json<Row>();
+    });
+  }
+
+  /** Any other statement. */
+  command(statement: Sql, options: QueryOptions = {}): Promise<void> {
+    return this.#run("write", options, async (signal) => {
+      await this.#client.command({
+        query: statement.text,
+        query_params: statement.params,
+        abort_signal: signal,
+        clickhouse_settings: { wait_end_of_query: 1, ...options.settings },
+        ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
+      });
+    });
+  }
+
+  /** Stores `rows` rows given as columns, in one block: all of them or, without a token, maybe none. */
+  insert(
+    table: string,
+    columns: readonly Column[],
+    rows: number,
+    options: InsertOptions = {},
+  ): Promise<void> {
+    const names = columns.map(({ name }) => checkedName(name)).join(", ");
+    return this.#insert(
+      `INSERT INTO ${checkedName(table)} (${names}) FORMAT Native`,
+      encodeNative(columns, rows),
+      options,
+    );
+  }
+
+  /** Stores rows given as objects. For small writes: several times the cost of {@linkcode insert}. */
+  async insertRows(
+    table: string,
+    rows: readonly object[],
+    options: InsertOptions = {},
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    await this.#insert(
+      `INSERT INTO ${checkedName(table)} FORMAT JSONEachRow`,
+      rows.map((row) => JSON.stringify(row)).join("\n"),
+      options,
+    );
+  }
+
+  #insert(
+    query: string,
+    bytes: BodyInit,
+    options: InsertOptions,
+  ): Promise<void> {
+    return this.#run("write", options, async (signal) => {
+      const id = String(this.#nextBody++);
+      this.#bodies.set(id, { query, bytes });
+      try {
+        await this.#client.command({
+          query: "-",
+          http_headers: { [BODY_HEADER]: id },
+          abort_signal: signal,
+          clickhouse_settings: {
+            // The server's default is a queue that acknowledges by its own rules.
+            async_insert: 0,
+            insert_deduplicate: 1,
+            deduplicate_blocks_in_dependent_materialized_views: 1,
+            ...(options.token === undefined
+              ? {}
+              : { insert_deduplication_token: options.token }),
+            ...options.settings,
+          },
+        });
+      } finally {
+        this.#bodies.delete(id);
+      }
+    });
+  }
+
+  /** Whether the server answers a query of this user within two seconds. */
+  async ping(signal?: AbortSignal): Promise<boolean> {
+    try {
+      await this.query(sql`SELECT 1`, { signal, timeoutMs: 2000 });
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof DatabaseError) return false;
+      throw thrown;
+    }
+  }
+
+  /** Closes the connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+    this.#http.close();
+  }
+
+  /** Sends what client-web asks for, with the bytes of an insert in place of its statement. */
+  #fetch(
+    input: string | URL | Request,
+    init: RequestInit = {},
+  ): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const id = headers.get(BODY_HEADER);
+    if (id === null) return fetch(input, { ...init, client: this.#http });
+    const insert = this.#bodies.get(id);
+    invariant(insert !== undefined, "an insert without a body");
+    headers.delete(BODY_HEADER);
+    const url = new URL(String(input));
+    url.searchParams.set("query", insert.query);
+    return fetch(url, {
+      ...init,
+      headers,
+      body: insert.bytes,
+      client: this.#http,
+    });
+  }
+
+  /** Runs `call` under the time limit and the caller's signal; turns failures into DatabaseErrors. */
+  async #run<T>(
+    kind: "query" | "write",
+    options: {
+      signal?: AbortSignal | undefined;
+      timeoutMs?: number | undefined;
+    },
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    options.signal?.throwIfAborted();
+    const limitMs = options.timeoutMs ?? this.#timeoutMs;
+    // One controller a call: client-web assigns `onabort`, so that a shared signal would reach only its last user.
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort();
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      controller.abort();
+    }, limitMs);
+    try {
+      return await call(controller.signal);
+    } catch (thrown) {
+      options.signal?.throwIfAborted();
+      if (late) {
+        throw new DatabaseError(
+          `No answer within ${limitMs} ms`,
+          undefined,
+          kind === "query" ? "retry" : "in_doubt",
+          { cause: thrown },
+        );
+      }
+      throw databaseError(thrown, kind);
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+function checkedName(name: string): string {
+  invariant(/^\w+(\.\w+)?$/.test(name), `"${name}" is not a plain name`);
+  return name;
+}
+
+function databaseError(thrown: unknown, kind: "query" | "write"): unknown {
+  if (thrown instanceof ClickHouseError) {
+    const code = Number(thrown.code);
+    const retry = RETRY.has(code)
+      ? "retry"
+      : !IN_DOUBT.has(code)
+      ? "reject"
+      : kind === "query"
+      ? "retry"
+      : "in_doubt";
+    const message = `${thrown.message.trim()} (${thrown.type ?? code})`;
+    return new DatabaseError(message, code, retry, { cause: thrown });
+  }
+  if (!(thrown instanceof Error) || thrown.name === "InvariantError") {
+    return thrown;
+  }
+  // Deno's fetch tells a connection that was never made from one that broke.
+  const unsent = thrown.message.includes("client error (Connect)");
+  // Its message holds the whole URL, and with it the values of the query.
+  const message = thrown.message.replace(/ for url \([^)]*\)/, "");
+  return new DatabaseError(
+    `No answer from the database: ${message}`,
+    undefined,
+    unsent || kind === "query" ? "retry" : "in_doubt",
+    { cause: thrown },
+  );
+}
