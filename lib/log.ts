@@ -56,6 +56,15 @@ function jsonLine(record: LogRecord): string {
   });
 }
 
+/** Whether systemd set up the stream; unknown counts as no where the variable may not be read. */
+function underJournald(): boolean {
+  const { state } = Deno.permissions.querySync({
+    name: "env",
+    variable: "JOURNAL_STREAM",
+  });
+  return state === "granted" && Deno.env.has("JOURNAL_STREAM");
+}
+
 /** Configures logging for this process and returns its logger. Call once, at start. */
 export async function startLog(
   component: string,
@@ -64,6 +73,7 @@ export async function startLog(
   const encoder = new TextEncoder();
   const colour = getAnsiColorFormatter({ timestamp: "time" });
   const terminal = Deno.stderr.isTerminal();
+  const journal = underJournald();
   await configure({
     reset: true,
     sinks: {
@@ -74,7 +84,9 @@ export async function startLog(
             visible(record.properties) as Record<string, unknown>,
           ).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("");
           line = colour(record).trimEnd() + fields;
-        } else line = `<${PRIORITY[record.level]}>${jsonLine(record)}`;
+        } else if (journal) {
+          line = `<${PRIORITY[record.level]}>${jsonLine(record)}`;
+        } else line = jsonLine(record);
         Deno.stderr.writeSync(encoder.encode(line + "\n"));
       },
     },
