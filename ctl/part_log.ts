@@ -43,20 +43,21 @@ export class PartLog {
     this.#streams.add(reading);
   }
 
-  /**
-   * What the process that ended said last, for the journal: the last error or plain line. Waits
-   * until its output is read.
-   */
-  async lastMessage(): Promise<string> {
+  /** Waits until all that ended processes wrote is read. */
+  async settled(): Promise<void> {
     await Promise.all(this.#streams);
-    const line = this.#tail.findLast((line) => line.startsWith("ja4-"));
+  }
+
+  /** Why the process that ended says it did: its last `ja4-NAME: ...` line, or "". */
+  lastWords(): string {
+    const line = this.#tail.findLast((line) => line.startsWith("ja4-")) ?? "";
     this.#tail.length = 0;
-    return line ?? "";
+    return line;
   }
 
   /** Waits for the end of the streams and closes the file. */
   async close(): Promise<void> {
-    await Promise.all(this.#streams);
+    await this.settled();
     this.#file?.close();
     this.#file = undefined;
   }

@@ -160,6 +160,7 @@ class RunningPart {
     if (outcome !== "ready") {
       this.#state = "failed";
       await this.#end(run);
+      await this.#log.settled();
       throw this.#startFailure(outcome);
     }
     this.#state = "ready";
@@ -191,7 +192,8 @@ class RunningPart {
       const how = status.signal === null
         ? `Exit code ${status.code}`
         : `By ${status.signal}`;
-      const reason = await this.#log.lastMessage();
+      await this.#log.settled();
+      const reason = this.#log.lastWords();
       this.#note(
         event,
         `${how} after ${seconds(startedMs)}${reason && `: ${reason}`}`,
