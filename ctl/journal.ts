@@ -47,6 +47,12 @@ export class Journal implements AsyncDisposable {
   #database: Database | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
+  readonly #onEntry: (entry: JournalEntry) => void;
+
+  /** `onEntry` sees each entry at once, whether or not it can be written. */
+  constructor(onEntry: (entry: JournalEntry) => void = () => {}) {
+    this.#onEntry = onEntry;
+  }
 
   /** Entries not yet written. */
   get waiting(): number {
@@ -65,8 +71,9 @@ export class Journal implements AsyncDisposable {
       this.#waiting.shift();
       this.#discarded++;
     }
-    const ts = new Date().toISOString();
-    this.#waiting.push({ ts, component, event, detail });
+    const entry = { ts: new Date().toISOString(), component, event, detail };
+    this.#waiting.push(entry);
+    this.#onEntry(entry);
     this.#schedule(0);
   }
 

@@ -2,17 +2,14 @@
  * Runs the parts of the pipeline as child processes: waits until each is ready, restarts what
  * dies, files what they write, and leaves nothing behind.
  *
- * Each child is its own session, so that the terminal's Ctrl-C reaches this process alone, which
- * then stops them in order. Two wrappers stand before each command: `env --block-signal=USR1`,
- * because Deno opens an inspector that anyone on the host may use when it gets SIGUSR1 and has no
- * switch against it, and `setpriv --pdeathsig=KILL`, so that not even kill -9 of this process
- * leaves children. Both only exec, so that the process id is the program's own.
+ * Each part leads a session of its own (ctl/process.ts) and is stopped in reverse order of its start.
  *
  * @module
  */
-import { EXIT, type ExitName, FatalError, messageOf } from "../lib/errors.ts";
+import { EXIT, type ExitName, FatalError } from "../lib/errors.ts";
 import type { Journal } from "./journal.ts";
 import { PartLog } from "./part_log.ts";
+import { killSession, pause, spawnSession } from "./process.ts";
 
 /** How a part tells that it works. */
 export type Readiness =
@@ -83,6 +80,7 @@ const FINAL_CODES: ReadonlySet<number> = new Set([
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #parts: RunningPart[] = [];
+  #stopping = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -96,9 +94,16 @@ export class Supervisor implements AsyncDisposable {
   /**
    * Starts a part and waits until it is ready; from then on it is restarted when it ends.
    *
-   * @throws {FatalError} with the part's own message and exit code if it ends before.
+   * @throws {FatalError} with the part's own message and exit code if it ends before, also when
+   * {@linkcode Supervisor.stop} ends it.
    */
   async start(part: Part): Promise<void> {
+    if (this.#stopping) {
+      throw new FatalError(
+        "unavailable",
+        `${part.name} was not started: all stops`,
+      );
+    }
     const running = new RunningPart(part, this.#options);
     this.#parts.push(running);
     await running.start();
@@ -111,6 +116,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** Stops all parts, the last one started first. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     for (const part of this.#parts.toReversed()) await part.stop();
   }
 
@@ -186,7 +192,7 @@ class RunningPart {
     let backoffMs = BACKOFF_MIN_MS;
     while (true) {
       const status = await child.status;
-      killGroup(child.pid);
+      killSession(child.pid);
       if (this.#stopping.signal.aborted) return;
       const event = status.signal === null ? "exited" : "killed";
       const how = status.signal === null
@@ -223,28 +229,15 @@ class RunningPart {
         );
       } else if (outcome === "late") {
         // It hangs: the next turn of the loop sees its end and starts another.
-        killGroup(child.pid);
+        killSession(child.pid);
       }
     }
   }
 
   #spawn(): Deno.ChildProcess {
     const { command, args, env = {} } = this.#part;
-    const child = new Deno.Command("env", {
-      args: [
-        "--block-signal=USR1",
-        "setpriv",
-        "--pdeathsig=KILL",
-        command,
-        ...args,
-      ],
-      cwd: this.#options.cwd,
-      env: { ...env, NO_COLOR: "1" },
-      detached: true,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    const { cwd } = this.#options;
+    const child = spawnSession(command, args, { cwd, env, output: "piped" });
     this.#child = child;
     this.#log.follow(child.stdout, (line) => {
       if (isReadyLine(line)) this.#onReadyLine();
@@ -284,12 +277,12 @@ class RunningPart {
     }
     const done = new AbortController();
     const giveUp = pause(STOP_MS, done.signal).then(() => {
-      if (!done.signal.aborted) killGroup(child.pid);
+      if (!done.signal.aborted) killSession(child.pid);
     });
     await child.status;
     done.abort();
     await giveUp;
-    killGroup(child.pid);
+    killSession(child.pid);
   }
 
   #startFailure(outcome: "late" | Deno.CommandStatus): FatalError {
@@ -330,21 +323,6 @@ function isReadyLine(line: string): boolean {
   }
 }
 
-/** Kills what is left of a session's process group; it may be gone. */
-function killGroup(pid: number): void {
-  try {
-    Deno.kill(-pid, "SIGKILL");
-  } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound) && !isNoSuchProcess(thrown)) {
-      throw thrown;
-    }
-  }
-}
-
-function isNoSuchProcess(thrown: unknown): boolean {
-  return messageOf(thrown).includes("ESRCH");
-}
-
 /** Asks until the part is ready. Never ends for a part that prints a line, nor after `signal`. */
 async function probe(
   ready: Readiness,
@@ -375,20 +353,6 @@ export async function isReady(
   } catch {
     return false;
   }
-}
-
-/** Waits; ends early, without an error, when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }
 
 function seconds(sinceMs: number): string {

@@ -22,12 +22,7 @@ async function bench(): Promise<Bench> {
   const folder = await temporaryFolder();
   const journal: string[] = [];
   const lines: string[] = [];
-  const recorder = new Journal();
-  const add = recorder.add.bind(recorder);
-  recorder.add = (component, event, detail) => {
-    journal.push(event);
-    add(component, event, detail);
-  };
+  const recorder = new Journal((entry) => journal.push(entry.event));
   const supervisor = new Supervisor({
     logDir: folder.path,
     cwd: folder.path,
