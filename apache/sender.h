@@ -1,0 +1,65 @@
+/*
+ * Datagrams to a UNIX socket, never blocking, one descriptor a process and shared by its threads.
+ *
+ * send() of a datagram is atomic and connect() may be repeated on the same descriptor, so that no
+ * lock is needed and no descriptor number is ever reused. A receiver that was restarted is found
+ * again within the call that notices, with the event that noticed; what arrives while there is no
+ * receiver, or while its queue is full, is dropped and counted.
+ */
+#ifndef REQIN_SENDER_H
+#define REQIN_SENDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#pragma GCC visibility push(hidden)
+
+/* Longest path of a UNIX socket, without the NUL (unix(7)). */
+#define REQIN_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+typedef struct {
+    const char *path;       /* Absolute, at most REQIN_PATH_MAX bytes. */
+    int64_t reconnect_us;   /* Least time between two attempts to connect. */
+    int64_t report_us;      /* Least time between two reports of trouble. */
+} reqin_sender_options;
+
+typedef struct {
+    reqin_sender_options options;
+    struct sockaddr_un address;
+    int fd; /* -1 if no socket could be made. */
+    uint32_t pid;
+    _Atomic uint64_t seq;     /* Events so far, sent or not. */
+    _Atomic uint64_t dropped; /* Those that were not sent. */
+    _Atomic int64_t connect_after;
+    _Atomic int64_t report_after;
+    _Atomic bool failing;
+} reqin_sender;
+
+/* What became of a datagram. */
+typedef enum {
+    REQIN_SENT,
+    REQIN_SENT_AGAIN, /* Sent, and the one before was not. */
+    REQIN_DROPPED     /* errno says why. */
+} reqin_outcome;
+
+/*
+ * Makes the socket of this process and tries to connect; a receiver need not be there. Returns
+ * false with errno if there is no socket; everything is then dropped.
+ */
+bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options);
+
+/* Number of the next event of this process, from 1. */
+uint64_t reqin_sender_next(reqin_sender *sender);
+
+reqin_outcome reqin_sender_send(reqin_sender *sender, const char *bytes, size_t length);
+
+/* Whether trouble may be reported now: true at most once per report_us. */
+bool reqin_sender_may_report(reqin_sender *sender);
+
+#pragma GCC visibility pop
+
+#endif
