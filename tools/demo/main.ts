@@ -20,6 +20,7 @@ import { FatalError } from "../../lib/errors.ts";
 import { invariant } from "../../lib/invariant.ts";
 import { main, type Program } from "../../lib/program.ts";
 import { aborted } from "../../lib/shutdown.ts";
+import { buildModule } from "../../tests/support/httpd.ts";
 import { runClients } from "./clients.ts";
 import { DemoFolder } from "./folder.ts";
 import { prepareHttpd } from "./httpd.ts";
@@ -205,7 +206,8 @@ class Demo implements AsyncDisposable {
   async #startHttpd(module: string): Promise<void> {
     const part = await prepareHttpd({
       folder: this.#settings.publicFolder,
-      port: this.#settings.ports.https,
+      port: this.#settings.ports.http,
+      tlsPort: this.#settings.ports.https,
       module,
       socket: socketsOf(this.#settings).http,
     });
@@ -338,12 +340,6 @@ class Demo implements AsyncDisposable {
 /** Bundles what the browser loads, as `deno task build` does. */
 async function buildDashboard(): Promise<void> {
   await runToEnd(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
-}
-
-/** Builds the Apache module in its folder; returns the path of the shared object. */
-async function buildModule(): Promise<string> {
-  await runToEnd("make", ["--silent", "-C", `${ROOT}apache`, "all"]);
-  return `${ROOT}apache/mod_reqin_log.so`;
 }
 
 /** Waits for all, also where one fails: none is left under way when the failure is handled. */

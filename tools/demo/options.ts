@@ -53,6 +53,7 @@ export function parseOptions(
       "the demonstration's web server",
       "--https-port",
     ),
+    http: reserve(0, "the demonstration's web server", ""),
     store: reserve(port("store-port") ?? 0, "the database", "--store-port"),
     correlate: reserve(0, "the correlator", ""),
     detect: reserve(0, "the detector", ""),

@@ -11,6 +11,8 @@ import { PART_NAMES, type PartConfig, type PartName } from "../../ctl/parts.ts";
 export interface Ports {
   readonly web: number;
   readonly https: number;
+  /** The same site without TLS. */
+  readonly http: number;
   readonly store: number;
   readonly correlate: number;
   readonly detect: number;
