@@ -26,9 +26,12 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** A part's file and what it holds. */
 export interface PartConfig {
-  readonly file: string;
-  /** Parsed TOML. */
+  /** Undefined: the part's defaults. */
+  readonly file: string | undefined;
+  /** The sections that hold, by name. */
   readonly content: Readonly<Record<string, unknown>>;
+  /** Overrides, `JA4_SECTION__KEY`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Address at which each part tells its health, where its file does not say another. */
@@ -63,6 +66,7 @@ export async function denoPart(
   const listen = name === "store"
     ? undefined
     : healthAddress(name, config.content);
+  const named = config.file === undefined ? [] : [config.file];
   const ready: Readiness = listen === undefined
     ? { kind: "line" }
     : { kind: "http", url: `http://${listen}/readyz` };
@@ -74,12 +78,12 @@ export async function denoPart(
       ...permissionFlags(sets.get(name) ?? {}, {
         ...grants,
         net: [...grants["net"] ?? [], ...listen === undefined ? [] : [listen]],
-        read: [...grants["read"] ?? [], config.file],
+        read: [...grants["read"] ?? [], ...named],
       }, ROOT),
       `${ROOT}${name}/main.ts`,
-      "--config",
-      config.file,
+      ...named.flatMap((file) => ["--config", file]),
     ],
+    env: config.env ?? {},
     ready,
   };
 }

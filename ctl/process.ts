@@ -1,9 +1,10 @@
 /**
- * Child processes that end together: each is the leader of a session of its own.
+ * Child processes: sessions that run beside this process and end with it, and commands that are
+ * run to their end.
  *
  * @module
  */
-import { messageOf } from "../lib/errors.ts";
+import { FatalError, messageOf } from "../lib/errors.ts";
 
 /** Options of {@linkcode spawnSession}. */
 export interface SessionOptions {
@@ -70,4 +71,52 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done);
   });
+}
+
+/** Options of {@linkcode runToEnd}. */
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs a command to its end and returns what it wrote to stdout.
+ *
+ * @throws {FatalError} `unavailable` with the last lines of its output if it fails or is not there.
+ */
+export async function runToEnd(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(command, {
+      args: [...args],
+      ...options,
+      env: { ...options.env, NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    throw new FatalError(
+      "unavailable",
+      `Cannot find the program "${command}"`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+  const decoder = new TextDecoder();
+  const stdout = decoder.decode(output.stdout);
+  if (output.success) return stdout;
+  const lines = `${stdout}\n${decoder.decode(output.stderr)}`.trim().split(
+    "\n",
+  );
+  throw new FatalError(
+    "unavailable",
+    `${command} ${args.slice(0, 3).join(" ")} failed:\n${
+      lines.slice(-12).join("\n")
+    }`,
+  );
 }

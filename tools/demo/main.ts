@@ -12,7 +12,7 @@ import {
   type PartName,
   ROOT,
 } from "../../ctl/parts.ts";
-import { pause } from "../../ctl/process.ts";
+import { pause, runToEnd } from "../../ctl/process.ts";
 import { Supervisor } from "../../ctl/supervise.ts";
 import { createOneTimeLogin } from "../../lib/accounts.ts";
 import { type Database, openDatabase } from "../../lib/clickhouse.ts";
@@ -33,7 +33,6 @@ import {
 import { Progress, standardError } from "./progress.ts";
 import { Pulse } from "./pulse.ts";
 import { enterVerifiedBots, runReplay } from "./replay.ts";
-import { runToEnd } from "./run.ts";
 import {
   databaseSection,
   type Settings,

@@ -26,7 +26,8 @@ export function standardError(): Terminal {
   return {
     live,
     write: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
-    columns: () => live ? Deno.consoleSize().columns : 120,
+    // A terminal that does not know its size says 0.
+    columns: () => live && Deno.consoleSize().columns || 80,
   };
 }
 
