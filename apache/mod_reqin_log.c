@@ -90,16 +90,17 @@ static void report(const server_rec *server, reqin_sender *sender, reqin_outcome
 {
     const int error = errno;
     const int level = settings_of(server)->level;
-    const unsigned long long dropped =
-        (unsigned long long)atomic_load_explicit(&sender->dropped, memory_order_relaxed);
+    const apr_uint64_t dropped = atomic_load_explicit(&sender->dropped, memory_order_relaxed);
 
     if (outcome == REQIN_SENT_AGAIN && level >= APLOG_INFO)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, server,
-                     "Sends events to \"%s\" again; this process has dropped %llu so far",
+                     "Sends events to \"%s\" again; this process has dropped %" APR_UINT64_T_FMT
+                     " so far",
                      sender->options.path, dropped);
     if (outcome == REQIN_DROPPED && level >= APLOG_WARNING && reqin_sender_may_report(sender))
         ap_log_error(APLOG_MARK, APLOG_WARNING, error, server,
-                     "Cannot send an event to \"%s\"; this process has dropped %llu so far",
+                     "Cannot send an event to \"%s\"; this process has dropped %" APR_UINT64_T_FMT
+                     " so far",
                      sender->options.path, dropped);
 }
 
@@ -423,12 +424,10 @@ static int log_transaction(request_rec *r)
     return DECLINED;
 }
 
-static int post_config(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary,
-                       server_rec *server)
+/* Also part of `httpd -t`, which post_config is not. */
+static int check_config(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary,
+                        server_rec *server)
 {
-    apr_shm_t *shared;
-    apr_status_t status;
-
     (void)log;
     (void)temporary;
     for (server_rec *s = server; s != NULL; s = s->next) {
@@ -438,6 +437,17 @@ static int post_config(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary,
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
+    return OK;
+}
+
+static int post_config(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary,
+                       server_rec *server)
+{
+    apr_shm_t *shared;
+    apr_status_t status;
+
+    (void)log;
+    (void)temporary;
     status = apr_shm_create(&shared, sizeof *last_connection, NULL, pool);
     if (status != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, status, server,
@@ -494,6 +504,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     (void)pool;
     ap_hook_optional_fn_retrieve(retrieve_optional_functions, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     /* First of all: the time is to be that of accept(). */

@@ -104,7 +104,14 @@ async function run(program: string, args: readonly string[]): Promise<Ran> {
  * @throws {FatalError} with the compiler's words if it cannot be built.
  */
 export async function buildModule(): Promise<string> {
-  const { success, stdout, stderr } = await run("make", ["-C", APACHE, "all"]);
+  // One build at a time: test files run in parallel.
+  const { success, stdout, stderr } = await run("flock", [
+    APACHE,
+    "make",
+    "-C",
+    APACHE,
+    "all",
+  ]);
   if (!success) {
     throw new FatalError(
       "unavailable",
@@ -236,6 +243,8 @@ export async function startHttpd(options: HttpdOptions): Promise<Httpd> {
     stdin: "null",
     stdout: "null",
     stderr: "piped",
+    // The prefork MPM ends by a signal to its whole process group, which must not be ours.
+    detached: true,
   }).spawn();
   const said = new Response(child.stderr).text();
   let ended = false;

@@ -1,0 +1,135 @@
+/**
+ * What a hostile client sends cannot make an event invalid: random bytes through a real httpd, and
+ * random requests through the event writer under the sanitizers of the C compiler.
+ *
+ * @module
+ */
+import { deepStrictEqual as equal, ok } from "node:assert/strict";
+import { eventually, exists, needs } from "../lib/testing.ts";
+import { curl, sendRaw } from "./support/curl.ts";
+import { EventReceiver } from "./support/http_events.ts";
+import { findHttpd } from "./support/httpd.ts";
+import { ONE_CHILD, startSite } from "./support/site.ts";
+
+const APACHE = new URL("../apache/", import.meta.url).pathname;
+const REQUESTS = 3000;
+const CLIENTS = 4;
+
+/** mulberry32: the same requests in every run. */
+function randomSource(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % limit;
+  };
+}
+
+/** Euro, emoji, a surrogate, an overlong form: bytes that are nearly UTF-8. */
+// deno-fmt-ignore
+const NEARLY_UTF8 = [0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xed, 0xa0, 0x80, 0xc0, 0xaf];
+
+function randomRequest(
+  i: number,
+  random: (limit: number) => number,
+): Uint8Array {
+  const bytes: number[] = [];
+  const text = (s: string) => {
+    for (const char of s) bytes.push(char.charCodeAt(0));
+  };
+  text(["GET", "POST", 'Q"\\', "X".repeat(60)][random(4)] ?? "");
+  text(" /");
+  for (let n = random(i % 50 === 0 ? 6000 : 60); n > 0; n--) {
+    bytes.push(random(3) === 0 ? 63 : 33 + random(222));
+  }
+  text(` HTTP/1.1\r\nHost: ${"h".repeat(random(i % 30 === 0 ? 400 : 20))}\r\n`);
+  for (let n = random(i % 100 === 0 ? 95 : 12); n > 0; n--) {
+    const name = [`X-${random(1e6)}`, "User-Agent", "Cookie", "Referer"];
+    text(`${name[random(4)]}: `);
+    const mode = random(4);
+    for (let k = random(i % 40 === 0 ? 3000 : 120); k > 0; k--) {
+      const byte = [
+        128 + random(128),
+        32 + random(95),
+        NEARLY_UTF8[k % 12] ?? 0,
+        1 + random(255),
+      ][mode] ?? 0;
+      bytes.push(byte === 10 || byte === 13 ? 9 : byte);
+    }
+    text("\r\n");
+  }
+  text("Connection: close\r\n\r\n");
+  return new Uint8Array(bytes);
+}
+
+for (const size of [2048, 16_384]) {
+  Deno.test(
+    `${REQUESTS} random requests give valid events of at most ${size} bytes`,
+    needs(findHttpd() !== undefined, "httpd is not installed"),
+    async () => {
+      await using site = await startSite({
+        extra: `${ONE_CHILD}JsonSockLogMaxEventSize ${size}
+JsonSockLogMaxHeaderValueLen 8192
+LimitRequestFieldSize 16000
+LimitRequestLine 16000
+HttpProtocolOptions Unsafe
+`,
+      });
+      await using receiver = new EventReceiver(site.socketPath);
+      const random = randomSource(size);
+      let next = 0;
+      await Promise.all(Array.from({ length: CLIENTS }, async () => {
+        while (next < REQUESTS) {
+          await sendRaw(site.httpd.port, randomRequest(next++, random));
+        }
+      }));
+      await curl([`${site.http}/last`]);
+      const [last] = await receiver.waitForPath("/last");
+
+      // Nothing vanished: what did not arrive was counted, each request and each end of a connection.
+      const upToLast = () =>
+        receiver.events.filter((event) => (event.seq ?? 0) <= (last?.seq ?? 0))
+          .length;
+      await eventually(
+        "the events before the last",
+        () => upToLast() + (last?.events_dropped ?? 0) >= (last?.seq ?? 0),
+      );
+      equal(upToLast() + (last?.events_dropped ?? 0), last?.seq);
+      ok((last?.seq ?? 0) >= REQUESTS);
+      const requests = receiver.requests;
+      ok(requests.length > REQUESTS / 2);
+      ok(requests.some((event) => (event.bad_utf8 ?? 0) > 0));
+      ok(requests.some((event) => event.truncated));
+      ok(requests.some((event) => event.status_code === 400));
+      ok(receiver.longest <= size && receiver.longest > size / 2);
+      receiver.assertNoFaults();
+      ok(!(await site.httpd.errorLog()).includes("exit signal"));
+    },
+  );
+}
+
+Deno.test(
+  "the event writer is clean under AddressSanitizer and UndefinedBehaviorSanitizer",
+  needs(
+    exists("/usr/bin/make") && exists("/usr/bin/cc"),
+    "no C compiler is installed",
+  ),
+  async () => {
+    const run = async (program: string, args: string[]) => {
+      const { success, stdout, stderr } = await new Deno.Command(program, {
+        args,
+      }).output();
+      ok(success, new TextDecoder().decode(stderr));
+      return stdout;
+    };
+    await run("flock", [APACHE, "make", "-C", APACHE, "fuzz"]);
+    const output = await run(`${APACHE}.libs/fuzz_event`, ["40000", "7"]);
+    const lines = new TextDecoder("utf-8", { fatal: true }).decode(output)
+      .trimEnd().split("\n");
+    equal(lines.length, 40_000 / 64);
+    for (const line of lines) {
+      equal(JSON.parse(line).event_type, "request");
+    }
+  },
+);
