@@ -54,6 +54,8 @@ export interface SupervisorOptions {
   readonly journal: Journal;
   /** Working folder of the parts. */
   readonly cwd: string;
+  /** Milliseconds between SIGTERM and SIGKILL. @default 12000 */
+  readonly stopMs?: number;
   /** Called with each line that a part writes, without its line break. */
   readonly onLine?: (part: string, line: string) => void;
 }
@@ -65,8 +67,8 @@ const BACKOFF_MAX_MS = 10_000;
 const STABLE_MS = 30_000;
 /** Time for the first start, which may compile or fetch, and for a restart. */
 const READY_MS = 60_000;
-/** Time between SIGTERM and SIGKILL. */
-const STOP_MS = 5_000;
+/** Time between SIGTERM and SIGKILL; the store takes up to ten seconds to end cleanly. */
+const STOP_MS = 12_000;
 const PROBE_MS = 50;
 
 /** Exit codes that a restart cannot mend: usage, permission, configuration. */
@@ -275,8 +277,9 @@ class RunningPart {
     } catch {
       // It has ended already.
     }
+    const { stopMs = STOP_MS } = this.#options;
     const done = new AbortController();
-    const giveUp = pause(STOP_MS, done.signal).then(() => {
+    const giveUp = pause(stopMs, done.signal).then(() => {
       if (!done.signal.aborted) killSession(child.pid);
     });
     await child.status;

@@ -27,6 +27,7 @@ async function bench(): Promise<Bench> {
     logDir: folder.path,
     cwd: folder.path,
     journal: recorder,
+    stopMs: 500,
     onLine: (_, line) => lines.push(line),
   });
   return {
