@@ -1,0 +1,37 @@
+import type { Context } from "fresh";
+import type { State } from "../utils.ts";
+import { audit } from "./audit.ts";
+import { giveSession } from "./session_cookie.ts";
+import type { User } from "./session_store.ts";
+
+/**
+ * Lets in someone who has shown who they are: always under a new session, and the one that the
+ * browser came with ends, so that a token planted before the login is worth nothing after it.
+ *
+ * @param by how they showed it, for the audit log.
+ */
+export async function enter(
+  ctx: Context<State>,
+  user: User,
+  by: "password" | "link" | "setup",
+  next: string,
+): Promise<Response> {
+  const { services, session, client_ip } = ctx.state;
+  if (session !== undefined) await services.sessions.close(session);
+  const token = await services.sessions.open(user, {
+    src_ip: client_ip,
+    user_agent: ctx.req.headers.get("user-agent") ?? "",
+  });
+  services.metrics.logins.inc({ outcome: "ok" });
+  await audit(ctx, {
+    action: "login",
+    object_kind: "user",
+    object: user.login,
+    actor: user.login,
+    detail: { by },
+    ok: true,
+  });
+  const response = ctx.redirect(next, 303);
+  giveSession(ctx, response, token);
+  return response;
+}

@@ -1,0 +1,129 @@
+/** What stands around every page: navigation, top bar, banner. @module */
+import type { ComponentChildren, VNode } from "preact";
+import { VERSION } from "../../lib/version.ts";
+import type { User } from "../auth/session_store.ts";
+import { type TimeRange, withRange } from "../data/range.ts";
+import type { IconName } from "../icons.ts";
+import LiveNavBadge from "../islands/LiveNavBadge.tsx";
+import LivePulse from "../islands/LivePulse.tsx";
+import ShellScript from "../islands/ShellScript.tsx";
+import type { Preferences } from "../preferences.ts";
+import { Icon } from "./icon.tsx";
+import { Logo } from "./logo.tsx";
+import { TopBar } from "./top_bar.tsx";
+
+interface NavItem {
+  readonly href: string;
+  readonly label: string;
+  readonly icon: IconName;
+  /** Live mark at its end. */
+  readonly live?: "open_detections" | "pipeline";
+}
+
+const NAVIGATION: readonly {
+  readonly group: string;
+  readonly items: readonly NavItem[];
+}[] = [
+  {
+    group: "Triage",
+    items: [
+      { href: "/", label: "Overview", icon: "layout-dashboard" },
+      {
+        href: "/detections",
+        label: "Detections",
+        icon: "inbox",
+        live: "open_detections",
+      },
+    ],
+  },
+  {
+    group: "Admin",
+    items: [
+      {
+        href: "/health",
+        label: "System health",
+        icon: "heart-pulse",
+        live: "pipeline",
+      },
+    ],
+  },
+];
+
+/** Facts of the request that the shell shows. */
+export interface ShellProps {
+  readonly url: URL;
+  /** Pattern of the page's route. */
+  readonly route: string | null;
+  readonly user: User;
+  readonly preferences: Preferences;
+  readonly range: TimeRange | undefined;
+  readonly databaseDown: boolean;
+  readonly children: ComponentChildren;
+}
+
+export function Shell(props: ShellProps): VNode {
+  const { url, route, databaseDown, children } = props;
+  return (
+    <div class="shell">
+      <a class="skip-link" href="#main">Skip to the content</a>
+      <nav class="nav" id="nav" popover="auto" aria-label="Pages">
+        <a class="brand" href={withRange("/", url)}>
+          <Logo /> JA4 Platform
+        </a>
+        {NAVIGATION.map(({ group, items }) => (
+          <div class="nav-group" key={group}>
+            <p class="nav-title" id={`nav-${group}`}>{group}</p>
+            <ul aria-labelledby={`nav-${group}`}>
+              {items.map((item) => (
+                <li key={item.href}>
+                  <a
+                    class="nav-link"
+                    href={withRange(item.href, url)}
+                    {...currentOf(item.href, route)}
+                  >
+                    <Icon name={item.icon} />
+                    <span>{item.label}</span>
+                    {item.live === undefined
+                      ? null
+                      : <LiveNavBadge kind={item.live} />}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ))}
+        <div class="nav-foot">
+          <LivePulse />
+          <span>v{VERSION}</span>
+        </div>
+      </nav>
+      <TopBar {...props} />
+      <main class="main" id="main" tabIndex={-1}>
+        {databaseDown
+          ? (
+            <p class="banner" role="alert">
+              <Icon name="triangle-alert" />
+              <span>
+                <strong>The database does not answer.</strong>{" "}
+                You see what is still known, and nothing can be changed until it
+                is back.
+              </span>
+            </p>
+          )
+          : null}
+        {children}
+      </main>
+      <ShellScript />
+    </div>
+  );
+}
+
+/** Marks the page that is open, and the section that a page below it belongs to. */
+function currentOf(
+  href: string,
+  route: string | null,
+): { "aria-current"?: "page" | "true" } {
+  if (route === href) return { "aria-current": "page" };
+  const below = href !== "/" && route?.startsWith(`${href}/`);
+  return below ? { "aria-current": "true" } : {};
+}

@@ -1,0 +1,115 @@
+import type { VNode } from "preact";
+import { withParams } from "../data/range.ts";
+import type { IconName } from "../icons.ts";
+import { type Theme, THEMES } from "../preferences.ts";
+import { Icon } from "./icon.tsx";
+import type { ShellProps } from "./shell.tsx";
+import { TimeRange } from "./time_range.tsx";
+
+const THEME_ICONS: Readonly<Record<Theme, IconName>> = {
+  system: "monitor",
+  light: "sun",
+  dark: "moon",
+};
+const THEME_WORDS: Readonly<Record<Theme, string>> = {
+  system: "System",
+  light: "Light",
+  dark: "Dark",
+};
+
+/** Search, time, theme and user. Everything in it works without scripts. */
+export function TopBar(
+  { url, user, preferences, range }: Omit<ShellProps, "children">,
+): VNode {
+  const { theme, tz } = preferences;
+  return (
+    <header class="top-bar">
+      <button
+        class="btn btn-icon nav-open"
+        type="button"
+        popovertarget="nav"
+        aria-label="Pages"
+      >
+        <Icon name="menu" />
+      </button>
+      <form class="search" role="search" action="/search" method="get">
+        <Icon name="search" />
+        <input
+          id="search"
+          type="search"
+          name="q"
+          aria-label="Search for an address, JA4, host or detection"
+          placeholder="IP, JA4, host or detection"
+          autocomplete="off"
+          spellcheck={false}
+          maxLength={500}
+        />
+        <kbd aria-hidden="true">/</kbd>
+      </form>
+      <div class="top-tools">
+        {range === undefined ? null : <TimeRange url={url} range={range} />}
+        <nav class="switch" aria-label="Time zone">
+          {(["utc", "local"] as const).map((zone) => (
+            <a
+              key={zone}
+              href={withParams(url, { tz: zone === "utc" ? "" : zone })}
+              {...(tz === zone ? { "aria-current": "true" as const } : {})}
+            >
+              {zone === "utc" ? "UTC" : "Local"}
+            </a>
+          ))}
+        </nav>
+        <button
+          class="btn btn-icon"
+          type="button"
+          popovertarget="theme-menu"
+          aria-label={`Theme: ${THEME_WORDS[theme]}`}
+        >
+          <Icon name={THEME_ICONS[theme]} />
+        </button>
+        <form
+          class="menu"
+          id="theme-menu"
+          popover="auto"
+          method="post"
+          action="/preferences"
+        >
+          <input type="hidden" name="back" value={url.pathname + url.search} />
+          {THEMES.map((one) => (
+            <button
+              key={one}
+              class="menu-item"
+              type="submit"
+              name="theme"
+              value={one}
+              aria-pressed={one === theme ? "true" : "false"}
+            >
+              <Icon name={THEME_ICONS[one]} />
+              {THEME_WORDS[one]}
+            </button>
+          ))}
+        </form>
+        <button class="user-chip" type="button" popovertarget="user-menu">
+          <strong>{user.login}</strong> <span>{user.role}</span>
+        </button>
+        <form
+          class="menu"
+          id="user-menu"
+          popover="auto"
+          method="post"
+          action="/logout"
+        >
+          <p class="menu-note">
+            {user.display_name}
+            <br />
+            {user.role}
+          </p>
+          <button class="menu-item" type="submit">
+            <Icon name="log-out" />
+            Log out
+          </button>
+        </form>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,109 @@
+/**
+ * Answers what fails below it: a page for people, a problem document for the API. It stands inside
+ * the header middlewares, so that an error page has the same policy as any other.
+ *
+ * @module
+ */
+import { STATUS_CODES } from "node:http";
+import { HttpError } from "fresh";
+import { Head } from "fresh/runtime";
+import type { VNode } from "preact";
+import { DatabaseError } from "../lib/clickhouse.ts";
+import { problem } from "./problem.ts";
+import { define } from "./utils.ts";
+
+/** What a person is told of a failure. */
+interface Failure {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  /** Ours or the database's, and so worth a line in the log. */
+  readonly logged: boolean;
+}
+
+const NEXT_STEP: Readonly<Record<number, string>> = {
+  400: "The address or the form holds something that cannot be understood.",
+  403: "Your role does not allow this. An administrator can change it.",
+  404: "There is nothing under this address.",
+  405: "This address cannot be used in this way.",
+  429: "Too many attempts. Wait a little and try again.",
+};
+
+export const errorPages = define.middleware(async (ctx) => {
+  try {
+    return await ctx.next();
+  } catch (thrown) {
+    const failure = describeFailure(thrown);
+    const { request_id, services } = ctx.state;
+    if (failure.logged) {
+      services.log.error("A request failed", {
+        request_id,
+        method: ctx.req.method,
+        path: ctx.url.pathname,
+        status: failure.status,
+        error: thrown instanceof Error ? thrown.stack : String(thrown),
+      });
+    }
+    const { status, detail } = failure;
+    if (ctx.url.pathname.startsWith("/api/")) {
+      return problem({ status, detail, instance: request_id });
+    }
+    return await ctx.render(
+      <ErrorPage {...failure} request_id={request_id} />,
+      { status },
+    );
+  }
+});
+
+/** What to say of anything thrown; nothing of an unexpected error's own text is shown. */
+export function describeFailure(thrown: unknown): Failure {
+  if (thrown instanceof HttpError) {
+    const title = STATUS_CODES[thrown.status] ?? "Error";
+    const detail = thrown.message || NEXT_STEP[thrown.status] || title;
+    return {
+      status: thrown.status,
+      title,
+      detail,
+      logged: thrown.status >= 500,
+    };
+  }
+  if (thrown instanceof DatabaseError && thrown.retry !== "reject") {
+    return {
+      status: 503,
+      title: "The database does not answer",
+      detail:
+        "ClickHouse is away or still starting, so there is nothing to show. Traffic is kept and stored when it is back.",
+      logged: true,
+    };
+  }
+  return {
+    status: 500,
+    title: "Something went wrong here",
+    detail: "This is a fault of the dashboard. Its log has the details.",
+    logged: true,
+  };
+}
+
+function ErrorPage(
+  { status, title, detail, request_id }: Failure & { request_id: string },
+): VNode {
+  return (
+    <>
+      <Head>
+        <title>{title} · JA4 Platform</title>
+      </Head>
+      <section class="error-page">
+        <p class="error-status">{status}</p>
+        <h1>{title}</h1>
+        <p>{detail}</p>
+        <p class="error-actions">
+          <a class="btn" href="">Try again</a>{" "}
+          <a class="btn" href="/">Overview</a>
+        </p>
+        <p class="muted">
+          Request <code>{request_id}</code>
+        </p>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,2 @@
+/** For generated files only. @module */
+export { attachSnapshot } from "./snapshot.ts";

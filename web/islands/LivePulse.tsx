@@ -1,0 +1,16 @@
+import type { VNode } from "preact";
+import { useLive } from "../live_client.ts";
+
+/** The traffic of the last minute in one line. */
+export default function LivePulse(): VNode {
+  const live = useLive().value;
+  if (live === undefined) return <span class="live-pulse" />;
+  if (live.database === "down") {
+    return <span class="live-pulse is-bad">no live numbers</span>;
+  }
+  return (
+    <span class="live-pulse" title="Requests that began in the last 60 seconds">
+      <strong data-live="requests_1m">{live.requests_1m}</strong> req/min
+    </span>
+  );
+}

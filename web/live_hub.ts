@@ -1,0 +1,170 @@
+/**
+ * Live numbers for all open pages: one reader of the database however many look on, and none while
+ * nobody does.
+ *
+ * A stream is server-sent events: `id:` is the snapshot's number, so that a browser that comes back
+ * is sent nothing it has; a comment every 15 s keeps proxies from closing a quiet one.
+ *
+ * @module
+ */
+import { INTERVAL_MS, type LiveSnapshot } from "./live.ts";
+import type { LiveNumbers } from "./live_query.ts";
+
+/** Streams at a time; one browser has one (live_client.ts). */
+export const STREAMS_MAX = 50;
+const PING_MS = 15_000;
+/** Milliseconds a stream lives; the browser then opens the next and shows its session anew. */
+const LIFETIME_MS = 5 * 60_000;
+/** Milliseconds between two readings while the database is away. */
+const RETRY_MS = 2000;
+
+/** Options of {@linkcode LiveHub}. */
+export interface LiveHubOptions {
+  /** Reads the numbers; a rejection means that the database is away. */
+  readonly ask: () => Promise<LiveNumbers>;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  readonly onFailure: (thrown: unknown) => void;
+  readonly onStreams: (count: number) => void;
+  /** @default INTERVAL_MS */
+  readonly intervalMs?: number;
+}
+
+interface Stream {
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  readonly openedMs: number;
+  /** Number of the snapshot sent last. */
+  sent: number;
+  lastMs: number;
+}
+
+const NOTHING: LiveNumbers = {
+  requests_1m: 0,
+  handshakes_1m: 0,
+  correlated: null,
+  open_detections: 0,
+  requests: [],
+  pipeline_events: [],
+};
+
+export class LiveHub implements Disposable {
+  readonly #options: LiveHubOptions;
+  readonly #streams = new Set<Stream>();
+  readonly #encoder = new TextEncoder();
+  #snapshot: LiveSnapshot | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reading = false;
+  #closed = false;
+
+  constructor(options: LiveHubOptions) {
+    this.#options = options;
+  }
+
+  /** Streams open now. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * A stream for one browser; undefined if there are too many.
+   *
+   * @param lastId number of the snapshot that the browser has, 0 if none.
+   */
+  subscribe(lastId: number): ReadableStream<Uint8Array> | undefined {
+    if (this.#closed || this.#streams.size >= STREAMS_MAX) return undefined;
+    let stream: Stream;
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const nowMs = this.#options.nowMs();
+        stream = { controller, openedMs: nowMs, sent: lastId, lastMs: nowMs };
+        this.#streams.add(stream);
+        this.#options.onStreams(this.#streams.size);
+        this.#write(stream, "retry: 1000\n\n");
+        // What was read for those who looked on some time ago would be old news.
+        if (this.#reading || this.#timer !== undefined) this.#serve(stream);
+        this.#wake();
+      },
+      cancel: () => this.#drop(stream),
+    });
+  }
+
+  /** Ends all streams. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const stream of this.#streams) this.#end(stream);
+  }
+
+  /** Starts reading unless that is under way. */
+  #wake(): void {
+    if (this.#reading || this.#timer !== undefined || this.#closed) return;
+    void this.#tick();
+  }
+
+  async #tick(): Promise<void> {
+    this.#reading = true;
+    const startMs = this.#options.nowMs();
+    let database: LiveSnapshot["database"] = "up";
+    let numbers: LiveNumbers = this.#snapshot ?? NOTHING;
+    try {
+      numbers = await this.#options.ask();
+    } catch (thrown) {
+      // Whatever it was, pages must go on and say so.
+      database = "down";
+      this.#options.onFailure(thrown);
+    }
+    const nowMs = this.#options.nowMs();
+    this.#snapshot = {
+      ...numbers,
+      // Above every number of an earlier process, so that Last-Event-ID stays meaningful after a restart.
+      seq: Math.max((this.#snapshot?.seq ?? 0) + 1, Math.floor(nowMs / 1000)),
+      ts: nowMs * 1000,
+      database,
+    };
+    for (const stream of this.#streams) this.#serve(stream);
+    this.#reading = false;
+    if (this.#streams.size === 0 || this.#closed) return;
+    const interval = database === "up"
+      ? this.#options.intervalMs ?? INTERVAL_MS
+      : RETRY_MS;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#streams.size > 0) void this.#tick();
+    }, Math.max(0, interval - (nowMs - startMs)));
+  }
+
+  /** Sends what a stream lacks. One that does not read is passed over: the next snapshot is whole. */
+  #serve(stream: Stream): void {
+    const nowMs = this.#options.nowMs();
+    if (nowMs - stream.openedMs > LIFETIME_MS) return this.#end(stream);
+    const snapshot = this.#snapshot;
+    const reads = (stream.controller.desiredSize ?? 0) > -2;
+    if (snapshot !== undefined && snapshot.seq > stream.sent && reads) {
+      stream.sent = snapshot.seq;
+      this.#write(
+        stream,
+        `id: ${snapshot.seq}\ndata: ${JSON.stringify(snapshot)}\n\n`,
+      );
+    } else if (nowMs - stream.lastMs > PING_MS) {
+      this.#write(stream, ": ping\n\n");
+    }
+  }
+
+  #write(stream: Stream, text: string): void {
+    stream.lastMs = this.#options.nowMs();
+    stream.controller.enqueue(this.#encoder.encode(text));
+  }
+
+  #end(stream: Stream): void {
+    stream.controller.close();
+    this.#drop(stream);
+  }
+
+  #drop(stream: Stream): void {
+    this.#streams.delete(stream);
+    this.#options.onStreams(this.#streams.size);
+    if (this.#streams.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,239 @@
+/** The dashboard as a program: reads its configuration, opens the database, serves the built pages. @module */
+import * as v from "valibot";
+import {
+  clickhouseSection,
+  DatabaseError,
+  databaseOptions,
+  openDatabase,
+} from "../lib/clickhouse.ts";
+import { listenAddress, splitAddress } from "../lib/config.ts";
+import { FatalError, messageOf } from "../lib/errors.ts";
+import type { UnixMicros } from "../lib/events.ts";
+import { networkList, NetworkSet } from "../lib/ip_filter.ts";
+import { type Logger, startLog } from "../lib/log.ts";
+import { main, type Program } from "../lib/program.ts";
+import { aborted } from "../lib/shutdown.ts";
+import { Accounts } from "./auth/accounts.ts";
+import { FirstAdmin } from "./auth/first_admin.ts";
+import { LoginThrottle } from "./auth/login_throttle.ts";
+import { PasswordHasher } from "./auth/password.ts";
+import { SessionStore } from "./auth/session_store.ts";
+import { Sessions } from "./auth/sessions.ts";
+import { LiveHub } from "./live_hub.ts";
+import { askLive } from "./live_query.ts";
+import { provide, type Services } from "./services.ts";
+import { WebMetrics } from "./web_metrics.ts";
+
+const schema = v.strictObject({
+  web: v.optional(
+    v.strictObject({
+      listen: v.optional(listenAddress(), "127.0.0.1:8000"),
+      public_url: v.optional(v.pipe(
+        v.string('expected "https://host"'),
+        v.check(
+          (text) => URL.parse(text)?.origin === text.replace(/\/$/, ""),
+          'expected "https://host", without a path',
+        ),
+      )),
+      trusted_proxies: v.optional(networkList(), []),
+    }),
+    {},
+  ),
+  clickhouse: clickhouseSection("web"),
+  app: clickhouseSection("app"),
+  log: v.optional(
+    v.strictObject({
+      level: v.optional(
+        v.picklist(["debug", "info", "warning", "error"]),
+        "info",
+      ),
+    }),
+    {},
+  ),
+});
+
+/** Milliseconds between two looks at whether there is an account yet. */
+const FIRST_ADMIN_MS = 5000;
+
+export const program: Program<typeof schema> = {
+  name: "web",
+  summary: "Serves the dashboard.",
+  help: `  [web] listen           address:port (default 127.0.0.1:8000)
+  [web] public_url       origin that browsers use where a proxy ends TLS
+  [web] trusted_proxies  networks whose X-Forwarded-For is believed
+  [clickhouse] [app]     url, database, username, password or password_file of the
+                         accounts that read everything and that write what people enter`,
+  schema,
+  async run({ config, signal }) {
+    const log = await startLog("web", config.log.level);
+    const { fetch } = await builtServer();
+    await using db = await openDatabase(databaseOptions(config.clickhouse));
+    await using app = await openDatabase(databaseOptions(config.app));
+    using services = await createServices({
+      db,
+      app,
+      log,
+      publicOrigin: config.web.public_url?.replace(/\/$/, ""),
+      trustedProxies: new NetworkSet(config.web.trusted_proxies),
+    });
+    provide(services);
+    const server = listen(config.web.listen, fetch, log);
+    const url = `http://${hostOf(server.addr)}`;
+    log.info("Serving the dashboard", { url });
+    const firstAdmin = offerFirstAdmin(
+      services,
+      config.web.public_url ?? url,
+      signal,
+    );
+    await aborted(signal);
+    services.live[Symbol.dispose]();
+    await Promise.race([
+      server.shutdown(),
+      new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 500))),
+    ]);
+    await firstAdmin;
+  },
+};
+
+type Handler = (
+  request: Request,
+  info?: Deno.ServeHandlerInfo,
+) => Promise<Response>;
+
+/** What `deno task build` has written. */
+async function builtServer(): Promise<{ fetch: Handler }> {
+  const { href } = new URL("_fresh/server.js", import.meta.url);
+  try {
+    const { default: server } = await import(href);
+    return server;
+  } catch (thrown) {
+    // A module that is missing elsewhere is our fault and shows its stack.
+    if (!messageOf(thrown).includes(`Module not found "${href}"`)) throw thrown;
+    throw new FatalError(
+      "noInput",
+      'Cannot serve the dashboard: it has not been built; run "deno task build" first',
+      { cause: thrown },
+    );
+  }
+}
+
+/** What {@linkcode createServices} starts from. */
+export type ServiceParts = Pick<
+  Services,
+  "db" | "app" | "log" | "publicOrigin" | "trustedProxies"
+>;
+
+/** Everything that routes work with, around two open databases. Disposing ends the live streams. */
+export async function createServices(
+  parts: ServiceParts,
+): Promise<Services & Disposable> {
+  const { db, app, log } = parts;
+  const store = new SessionStore(app);
+  const metrics = new WebMetrics();
+  const hasher = await PasswordHasher.create();
+  if (hasher.algorithm === "scrypt") {
+    log.warning("Passwords are hashed with scrypt: Argon2id is not available");
+  }
+  let away = false;
+  const live = new LiveHub({
+    ask: async () => {
+      const numbers = await askLive(db);
+      if (away) log.info("The database answers again");
+      away = false;
+      return numbers;
+    },
+    nowMs: Date.now,
+    onStreams: (count) => metrics.streams.set(count),
+    onFailure: (thrown) => {
+      metrics.pollFailures.inc();
+      if (!away) {
+        log.warning("The database does not answer; live numbers stand still", {
+          error: messageOf(thrown),
+        });
+      }
+      away = true;
+    },
+  });
+  return {
+    ...parts,
+    accounts: new Accounts(store, hasher),
+    sessions: new Sessions(store, Date.now),
+    throttle: new LoginThrottle(() => performance.now()),
+    firstAdmin: new FirstAdmin(store),
+    live,
+    metrics,
+    now: () => Date.now() * 1000 as UnixMicros,
+    [Symbol.dispose]: () => live[Symbol.dispose](),
+  };
+}
+
+function listen(
+  address: string,
+  handler: Handler,
+  log: Logger,
+): Deno.HttpServer<Deno.NetAddr> {
+  const { hostname, port } = splitAddress(address);
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      automaticCompression: true,
+      onListen: () => {},
+      onError: (thrown) => {
+        log.error("A request failed outside the application", {
+          error: messageOf(thrown),
+        });
+        return new Response("Internal server error", { status: 500 });
+      },
+    }, handler);
+  } catch (thrown) {
+    throw new FatalError(
+      "unavailable",
+      `Cannot listen on ${address}: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+function hostOf({ hostname, port }: Deno.NetAddr): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** While there is no account, has the log show the one link that makes the first. */
+async function offerFirstAdmin(
+  { firstAdmin, log }: Services,
+  base: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let shown: string | undefined;
+  while (!signal.aborted) {
+    try {
+      const token = await firstAdmin.offer();
+      if (token === undefined) return;
+      if (token !== shown) {
+        log.info("There is no account yet; open this link to make the first", {
+          url: `${base}/setup?token=${token}`,
+        });
+      }
+      shown = token;
+    } catch (thrown) {
+      if (!(thrown instanceof DatabaseError)) throw thrown;
+    }
+    await wait(FIRST_ADMIN_MS, signal);
+  }
+}
+
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+if (import.meta.main) await main(program);

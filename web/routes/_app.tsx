@@ -1,0 +1,28 @@
+import { asset } from "fresh/runtime";
+import { define } from "../utils.ts";
+
+/** The document around every page. Later style sheets may rely on the layers that tokens.css names. */
+export default define.page(({ Component, state }) => (
+  <html lang="en" data-theme={themeAttribute(state.preferences.theme)}>
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>JA4 Platform</title>
+      <link rel="icon" href={asset("/favicon.svg")} type="image/svg+xml" />
+      <link rel="stylesheet" href={asset("/tokens.css")} />
+      <link rel="stylesheet" href={asset("/base.css")} />
+      <link rel="stylesheet" href={asset("/shell.css")} />
+      <link rel="stylesheet" href={asset("/components.css")} />
+      <link rel="stylesheet" href={asset("/pages.css")} />
+    </head>
+    <body>
+      <Component />
+    </body>
+  </html>
+));
+
+/** Absent for `system`: the style sheet then follows the operating system. */
+function themeAttribute(theme: string): string | undefined {
+  return theme === "system" ? undefined : theme;
+}
