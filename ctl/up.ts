@@ -4,14 +4,18 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
-import { parse } from "smol-toml";
 import * as v from "valibot";
 import { openDatabase } from "../lib/clickhouse.ts";
 import { EXIT, FatalError, messageOf } from "../lib/errors.ts";
 import { startLog } from "../lib/log.ts";
 import { CONFIG_DIR, main, type Program } from "../lib/program.ts";
 import { aborted } from "../lib/shutdown.ts";
+import {
+  databaseUrl,
+  passwordFile,
+  readConfigs,
+  textOf,
+} from "./host_config.ts";
 import { Journal } from "./journal.ts";
 import {
   denoPart,
@@ -34,22 +38,6 @@ export const schema = v.strictObject({
     {},
   ),
 });
-
-/** What a part uses where its file does not say otherwise, as far as it has to be there or allowed. */
-const DEFAULTS: Readonly<Record<PartName, PartConfig["content"]>> = {
-  store: {
-    store: { listen: "127.0.0.1:8123", dir: "/var/lib/ja4-platform/store" },
-  },
-  correlate: {
-    network: { path: "/run/ja4/network.socket" },
-    http: { path: "/run/ja4/http.socket" },
-    spool: { dir: "/var/lib/ja4-platform/spool" },
-    clickhouse: { url: "http://127.0.0.1:8123" },
-  },
-  detect: { clickhouse: { url: "http://127.0.0.1:8123" } },
-  capture: { socket: { path: "/run/ja4/network.socket" } },
-  web: { clickhouse: { url: "http://127.0.0.1:8123" } },
-};
 
 /** Folders that the defaults live in. */
 const FOLDERS = ["/run/ja4", "/var/lib/ja4-platform"];
@@ -138,57 +126,6 @@ async function makeFolder(path: string): Promise<void> {
       { cause: thrown },
     );
   }
-}
-
-/** Reads the parts' files; their faults are each part's own to report. */
-async function readConfigs(
-  folder: string,
-): Promise<Record<PartName, PartConfig>> {
-  const configs: Partial<Record<PartName, PartConfig>> = {};
-  for (const name of PART_NAMES) {
-    const file = `${folder}/${name}.toml`;
-    configs[name] = {
-      file: existsSync(file) ? file : undefined,
-      content: merged(DEFAULTS[name], await readToml(file)),
-    };
-  }
-  return configs as Record<PartName, PartConfig>;
-}
-
-async function readToml(file: string): Promise<PartConfig["content"]> {
-  try {
-    return parse(await Deno.readTextFile(file)) as PartConfig["content"];
-  } catch {
-    return {};
-  }
-}
-
-/** Sections of `defaults` with the keys of `own` over them. */
-function merged(
-  defaults: PartConfig["content"],
-  own: PartConfig["content"],
-): PartConfig["content"] {
-  const names = [...Object.keys(defaults), ...Object.keys(own)];
-  return Object.fromEntries(names.map((name) => [
-    name,
-    { ...defaults[name] as object, ...own[name] as object },
-  ]));
-}
-
-function textOf(config: PartConfig, section: string, key: string): string {
-  const table = config.content[section] as Record<string, unknown> | undefined;
-  const value = table?.[key] ??
-    (DEFAULTS.store[section] as Record<string, unknown> | undefined)?.[key];
-  return typeof value === "string" ? value : "";
-}
-
-function databaseUrl(config: PartConfig): string {
-  return textOf(config, "clickhouse", "url") || "http://127.0.0.1:8123";
-}
-
-/** Where the embedded store keeps the password of a user. */
-function passwordFile(store: PartConfig, username: string): string {
-  return `${textOf(store, "store", "dir")}/secrets/${username}.password`;
 }
 
 /** Gives a part the passwords that the embedded store drew, where its file names none. */
