@@ -187,6 +187,8 @@ async function readPassword(path: string): Promise<string> {
 /** A database, its connections kept alive between calls. Made by {@linkcode openDatabase}. */
 export class Database implements AsyncDisposable {
   readonly database: string;
+  /** What it logs in with: dictionaries that read their tables over a connection need it too. */
+  readonly password: string;
   readonly #client: ReturnType<typeof createClient>;
   readonly #http = Deno.createHttpClient({ poolIdleTimeout: 20_000 });
   /** Bodies of inserts under way, by the value of {@linkcode BODY_HEADER}. */
@@ -196,12 +198,13 @@ export class Database implements AsyncDisposable {
 
   constructor(options: DatabaseOptions, tuning: DatabaseTuning = {}) {
     this.database = options.database;
+    this.password = options.password ?? "";
     this.#timeoutMs = tuning.timeoutMs ?? 30_000;
     this.#client = createClient({
       url: options.url,
       database: options.database,
       username: options.username,
-      password: options.password ?? "",
+      password: this.password,
       // Both limits are kept here, where they also cover the body of the answer.
       request_timeout: 2 ** 31 - 1,
       use_multipart_params_auto: true,
@@ -327,18 +330,23 @@ export class Database implements AsyncDisposable {
   ): Promise<Response> {
     const headers = new Headers(init.headers);
     const id = headers.get(BODY_HEADER);
-    if (id === null) return fetch(input, { ...init, client: this.#http });
+    if (id === null) return this.#send(input, init);
     const insert = this.#bodies.get(id);
     invariant(insert !== undefined, "an insert without a body");
     headers.delete(BODY_HEADER);
     const url = new URL(String(input));
     url.searchParams.set("query", insert.query);
-    return fetch(url, {
+    return this.#send(url, { ...init, headers, body: insert.bytes });
+  }
+
+  /** Over the connections of this database. */
+  #send(input: string | URL | Request, init: RequestInit): Promise<Response> {
+    // Where the library "dom" is in force, as in web/, RequestInit is the browser's, without a client.
+    const request: RequestInit & { client: Deno.HttpClient } = {
       ...init,
-      headers,
-      body: insert.bytes,
       client: this.#http,
-    });
+    };
+    return fetch(input, request);
   }
 
   /** Runs `call` under the time limit and the caller's signal; turns failures into DatabaseErrors. */
@@ -402,12 +410,13 @@ function databaseError(thrown: unknown, kind: "query" | "write"): unknown {
   if (!(thrown instanceof Error) || thrown.name === "InvariantError") {
     return thrown;
   }
-  // Deno's fetch tells a connection that was never made from one that broke.
-  const unsent = thrown.message.includes("client error (Connect)");
-  // Its message holds the whole URL, and with it the values of the query.
-  const message = thrown.message.replace(/ for url \([^)]*\)/, "");
+  // Deno's fetch says "fetch failed"; its cause tells a connection that was never made from one that broke.
+  const reason = messageOf(thrown.cause ?? thrown);
+  const unsent = reason.includes("client error (Connect)");
+  // The reason holds the whole URL, and with it the values of the query.
+  const shown = reason.replace(/^.*client error \(\w+\): /s, "");
   return new DatabaseError(
-    `No answer from the database: ${message}`,
+    `No answer from the database: ${shown}`,
     undefined,
     unsent || kind === "query" ? "retry" : "in_doubt",
     { cause: thrown },
