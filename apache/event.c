@@ -109,12 +109,15 @@ static const reqin_header *find_header(const reqin_request *r, const char *name)
     return NULL;
 }
 
-/* The value as a number if it is nothing but digits (RFC 9110, section 8.6). */
+/*
+ * The value as a number if it is nothing but digits (RFC 9110, section 8.6) and below 10^15: from
+ * 2^53 on a reader in JavaScript would not get the number that was sent.
+ */
 static bool parse_length(const char *value, uint64_t *length)
 {
     size_t digits = strspn(value, "0123456789");
 
-    if (digits == 0 || digits > 18 || value[digits] != '\0')
+    if (digits == 0 || digits > 15 || value[digits] != '\0')
         return false;
     *length = 0;
     for (size_t i = 0; i < digits; i++)

@@ -359,7 +359,8 @@ static void send_request(request_rec *first, const connection_state *connection,
     facts.protocol = first->proto_num;
     if (ended) {
         facts.ended = true;
-        facts.status = (unsigned)last->status;
+        /* A module may set anything; three digits are a status (RFC 9110, section 15). */
+        facts.status = last->status > 0 && last->status <= 999 ? (unsigned)last->status : 0;
         facts.response_bytes = last->bytes_sent > 0 ? (uint64_t)last->bytes_sent : 0;
         facts.duration =
             now > first->request_time ? (uint64_t)(now - first->request_time) : 0;

@@ -6,6 +6,7 @@
  * @module
  */
 import * as v from "valibot";
+import { parseHttpEvent } from "../../correlate/parse.ts";
 import type {
   ConnectionEndEvent,
   HttpEvent,
@@ -89,6 +90,7 @@ function parse(bytes: Uint8Array): ModuleEvent {
   if (form(JSON.stringify(value)) !== form(text)) {
     throw new Error("not as JSON.stringify writes it: is a key repeated?");
   }
+  if (!parseHttpEvent(text).ok) throw new Error("the correlator refuses it");
   return v.parse(eventSchema, value) as unknown as ModuleEvent;
 }
 
