@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.http_events {{on_cluster}}
     asn                 UInt32 DEFAULT 0 COMMENT 'Autonomous system of client_ip' CODEC(ZSTD(1)),
     as_org              LowCardinality(String) DEFAULT '' CODEC(ZSTD(1)),
     country             LowCardinality(String) DEFAULT '' COMMENT 'ISO 3166-1 alpha-2' CODEC(ZSTD(1)),
-    network_kind        LowCardinality(String) DEFAULT '' COMMENT 'isp, hosting, mobile, edu, tor or vpn' CODEC(ZSTD(1)),
+    network_kind        LowCardinality(String) DEFAULT '' COMMENT 'isp, hosting, mobile, edu, tor, vpn, private, loopback or documentation' CODEC(ZSTD(1)),
     ip_reputation       UInt8 DEFAULT 0 COMMENT '0 unknown to 100 bad' CODEC(ZSTD(1)),
     ja4_client          LowCardinality(String) DEFAULT '' COMMENT 'Family of the client known for this JA4' CODEC(ZSTD(1)),
     bot_name            LowCardinality(String) DEFAULT '' COMMENT 'Verified bot whose published network holds the address' CODEC(ZSTD(1)),

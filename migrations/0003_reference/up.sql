@@ -4,11 +4,12 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_networks {{on_cluster}}
     asn       UInt32,
     as_org    String,
     country   LowCardinality(String),
-    kind      LowCardinality(String) COMMENT 'isp, hosting, mobile, edu, tor or vpn',
+    kind      LowCardinality(String) COMMENT 'isp, hosting, mobile, edu, tor, vpn, private, loopback or documentation',
     loaded_at DateTime DEFAULT now()
 )
 ENGINE = {{replicated:ReplacingMergeTree(loaded_at)}}
 ORDER BY prefix
+SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Autonomous system and country of networks';
 
 CREATE TABLE IF NOT EXISTS {{db}}.ref_reputation {{on_cluster}}
@@ -22,6 +23,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_reputation {{on_cluster}}
 ENGINE = {{replicated:ReplacingMergeTree(loaded_at)}}
 ORDER BY (prefix, source)
 TTL expires_at DELETE
+SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Address reputation lists';
 
 CREATE TABLE IF NOT EXISTS {{db}}.ref_ja4 {{on_cluster}}
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_ja4 {{on_cluster}}
 )
 ENGINE = {{replicated:ReplacingMergeTree(loaded_at)}}
 ORDER BY ja4
+SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Clients known by their JA4';
 
 CREATE TABLE IF NOT EXISTS {{db}}.ref_bots {{on_cluster}}
@@ -48,6 +51,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_bots {{on_cluster}}
 )
 ENGINE = {{replicated:ReplacingMergeTree(loaded_at)}}
 ORDER BY (name, prefix)
+SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Networks of bots whose operators publish them';
 
 CREATE DICTIONARY IF NOT EXISTS {{db}}.dict_networks {{on_cluster}}

@@ -16,12 +16,12 @@ COMMENT 'Append-only: what people said of detections';
 CREATE VIEW IF NOT EXISTS {{db}}.triage_current {{on_cluster}} AS
 SELECT
     detection_id,
-    argMaxIf(state, ts, state != '') AS state,
-    argMaxIf(verdict, ts, verdict != '') AS verdict,
-    argMaxIf(assignee, ts, assignee != '') AS assignee,
-    maxIf(ts, state != '') AS state_ts,
-    countIf(note != '') AS notes
-FROM {{db}}.triage_events
+    argMaxIf(e.state, e.ts, e.state != '') AS state,
+    argMaxIf(e.verdict, e.ts, e.verdict != '') AS verdict,
+    argMaxIf(e.assignee, e.ts, e.assignee != '') AS assignee,
+    maxIf(e.ts, e.state != '') AS state_ts,
+    countIf(e.note != '') AS notes
+FROM {{db}}.triage_events AS e
 GROUP BY detection_id;
 
 CREATE VIEW IF NOT EXISTS {{db}}.detections_current {{on_cluster}} AS

@@ -1,0 +1,1 @@
+SELECT throwIf(count() != 4, 'a table of the detector is missing') FROM system.tables WHERE database = '{{db}}' AND name IN ('models', 'scores', 'detections', 'campaigns') AND engine LIKE '%ReplacingMergeTree';

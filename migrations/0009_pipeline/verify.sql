@@ -1,0 +1,1 @@
+SELECT throwIf(count() != 3, 'a table of the pipeline is missing') FROM system.tables WHERE database = '{{db}}' AND name IN ('pipeline_events', 'pipeline_metrics', 'ingest_batches') AND engine LIKE '%MergeTree';
