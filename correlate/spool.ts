@@ -1,0 +1,695 @@
+/**
+ * The write-ahead spool: rows in, sealed batches out, kept on disk in between.
+ *
+ * A row counts as accepted once `flush()` has written it: a killed process loses what was not
+ * flushed and nothing else, a power failure what `sync()` has not reached. The bounds of a batch are
+ * on disk before it is delivered, so that after any death it has the same rows and the same token
+ * again, and the database can tell that it has them.
+ *
+ * One process owns the folder (an exclusive lock). Files: `lock`, `state` (spool id, last epoch, what
+ * is delivered) and `<epoch>-<segment>.wal`.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { FatalError, messageOf } from "../lib/errors.ts";
+import { invariant } from "../lib/invariant.ts";
+import {
+  decodeSegmentHeader,
+  encodeFrame,
+  encodeSegmentHeader,
+  FRAME_HEADER_BYTES,
+  PAYLOAD_BYTES_MAX,
+  scanFrames,
+  SEGMENT_HEADER_BYTES,
+} from "./spool_format.ts";
+
+/** Settings of {@linkcode Spool}. Sizes are bytes. */
+export interface SpoolOptions {
+  readonly dir: string;
+  /** A segment is closed at the first seal beyond this size. */
+  readonly segmentBytes: number;
+  /** Bound of all segments together. */
+  readonly bytesMax: number;
+  /** What goes when the bound is reached: the oldest segment or the rows that come. */
+  readonly whenFull: "drop_oldest" | "drop_newest";
+  /** Rows that wait in memory while the disk refuses to take them. */
+  readonly memoryBytesMax: number;
+  /** Seconds since the epoch: the first candidate for this start's `epoch`. */
+  readonly nowS: number;
+}
+
+/** Rows that are delivered together, under one token. */
+export interface Batch {
+  /** `spool id:epoch:segment:batch`, hexadecimal: the same again after any restart. */
+  readonly token: string;
+  readonly epoch: number;
+  /** Sequence number of the first row. */
+  readonly seq: number;
+  /** Rows that were written; damage may have taken some. */
+  readonly rows: number;
+  /** It was found at the start: whether an earlier process delivered it is not known. */
+  readonly recovered: boolean;
+  /** NDJSON. */
+  readonly payload: Uint8Array;
+}
+
+/** Totals since the start, in rows unless named otherwise. */
+export interface SpoolCounts {
+  /** Rows found on disk at the start that were not delivered. */
+  recovered: number;
+  written: number;
+  delivered: number;
+  /** Rows that were accepted and are lost, by reason. */
+  readonly dropped: {
+    /** Oldest segments removed to make room. */
+    full: number;
+    /** Refused because there was no room, or the disk took nothing. */
+    refused: number;
+    /** A gap between frames that are whole. */
+    damaged: number;
+  };
+  /** Bytes that are part of no frame. */
+  damagedBytes: number;
+}
+
+interface SealedBatch {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly seq: number;
+  readonly rows: number;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly spoolId: bigint;
+  readonly epoch: number;
+  readonly number: number;
+  readonly recovered: boolean;
+  bytes: number;
+  /** Sealed and not delivered, oldest first. */
+  readonly batches: SealedBatch[];
+}
+
+/** The segment that is written. */
+interface Writer {
+  readonly file: Deno.FsFile;
+  readonly segment: Segment;
+  nextBatch: number;
+  /** Where the open batch starts. */
+  batchStart: number;
+  batchSeq: number;
+  batchRows: number;
+}
+
+const encoder = new TextEncoder();
+
+/** See the module's comment. Made by {@linkcode openSpool}. */
+export class Spool implements Disposable {
+  readonly counts: SpoolCounts = {
+    recovered: 0,
+    written: 0,
+    delivered: 0,
+    dropped: { full: 0, refused: 0, damaged: 0 },
+    damagedBytes: 0,
+  };
+  /** Why the last write failed; undefined while the disk takes rows. */
+  writeFault: string | undefined;
+  readonly epoch: number;
+  readonly #options: SpoolOptions;
+  readonly #lock: Deno.FsFile;
+  readonly #spoolId: bigint;
+  readonly #segments: Segment[] = [];
+  #writer: Writer | undefined;
+  #nextSegment = 1;
+  #nextSeq = 1;
+  /** Lines that are not written yet. */
+  #pending: string[] = [];
+  #pendingChars = 0;
+  #bytes = 0;
+  #dirty = false;
+  #waiting: (() => void) | undefined;
+
+  constructor(
+    options: SpoolOptions,
+    { lock, spoolId, epoch }: {
+      lock: Deno.FsFile;
+      spoolId: bigint;
+      epoch: number;
+    },
+  ) {
+    // A character is at most three bytes of UTF-8.
+    invariant(
+      options.memoryBytesMax * 3 <= PAYLOAD_BYTES_MAX,
+      "what waits in memory must fit one frame",
+    );
+    this.#options = options;
+    this.#lock = lock;
+    this.#spoolId = spoolId;
+    this.epoch = epoch;
+  }
+
+  /** Sequence number of the next row. */
+  get nextSeq(): number {
+    return this.#nextSeq + this.#pending.length;
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Rows on disk or in memory that are not delivered. */
+  get rowsHeld(): number {
+    const sealed = this.#segments.reduce(
+      (sum, { batches }) => batches.reduce((n, { rows }) => n + rows, sum),
+      0,
+    );
+    return sealed + (this.#writer?.batchRows ?? 0) + this.#pending.length;
+  }
+
+  /** Rows written to the batch that is not sealed yet. */
+  get rowsOpen(): number {
+    return this.#writer?.batchRows ?? 0;
+  }
+
+  /** Bytes written to the batch that is not sealed yet. */
+  get bytesOpen(): number {
+    const writer = this.#writer;
+    return writer === undefined ? 0 : writer.segment.bytes - writer.batchStart;
+  }
+
+  /** Takes a row: one line of JSON without its newline, which carries the number {@linkcode nextSeq}. */
+  append(line: string): void {
+    this.#pending.push(line);
+    this.#pendingChars += line.length + 1;
+  }
+
+  /** Writes what was appended. A disk that is full is tried again at the next call. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    const payload = encoder.encode(this.#pending.join("\n") + "\n");
+    const rows = this.#pending.length;
+    if (payload.length > PAYLOAD_BYTES_MAX || !this.#makeRoom(payload.length)) {
+      return this.#refuse();
+    }
+    try {
+      const writer = this.#writer ??= this.#openSegment();
+      const frame = encodeFrame({
+        batch: writer.nextBatch,
+        seq: this.#nextSeq,
+        rows,
+      }, payload);
+      this.#write(writer, frame);
+      if (writer.batchRows === 0) writer.batchSeq = this.#nextSeq;
+      writer.batchRows += rows;
+    } catch (thrown) {
+      this.writeFault = messageOf(thrown);
+      // Kept for the next call, unless that is too much: then the newest go.
+      if (this.#pendingChars > this.#options.memoryBytesMax) this.#refuse();
+      return;
+    }
+    this.writeFault = undefined;
+    this.counts.written += rows;
+    this.#nextSeq += rows;
+    this.#pending = [];
+    this.#pendingChars = 0;
+  }
+
+  /** Completes the open batch, which can then be delivered. Does nothing if it is empty. */
+  seal(): void {
+    const writer = this.#writer;
+    if (writer === undefined || writer.batchRows === 0) return;
+    const { segment } = writer;
+    try {
+      const index = writer.nextBatch;
+      this.#write(
+        writer,
+        encodeFrame({ batch: index, seq: this.#nextSeq, rows: 0 }, NO_BYTES),
+      );
+    } catch (thrown) {
+      this.writeFault = messageOf(thrown);
+      return;
+    }
+    segment.batches.push({
+      index: writer.nextBatch++,
+      start: writer.batchStart,
+      end: segment.bytes,
+      seq: writer.batchSeq,
+      rows: writer.batchRows,
+    });
+    writer.batchStart = segment.bytes;
+    writer.batchRows = 0;
+    this.#waiting?.();
+    if (segment.bytes >= this.#options.segmentBytes) this.#closeSegment();
+  }
+
+  /** Brings what was written to the disk itself. */
+  async sync(): Promise<void> {
+    const writer = this.#writer;
+    if (!this.#dirty || writer === undefined) return;
+    this.#dirty = false;
+    try {
+      await writer.file.syncData();
+    } catch (thrown) {
+      // The segment may have been closed meanwhile, which syncs it.
+      if (writer === this.#writer) this.writeFault = messageOf(thrown);
+    }
+  }
+
+  /** The oldest batch that is not delivered; undefined when `signal` aborts. */
+  async next(signal: AbortSignal): Promise<Batch | undefined> {
+    while (!signal.aborted) {
+      const batch = this.#oldest();
+      if (batch !== undefined) return batch;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          signal.removeEventListener("abort", done);
+          this.#waiting = undefined;
+          resolve();
+        };
+        this.#waiting = done;
+        signal.addEventListener("abort", done);
+      });
+    }
+    return undefined;
+  }
+
+  /** Whether a sealed batch waits. */
+  get hasBatch(): boolean {
+    return this.#segments.some(({ batches }) => batches.length > 0);
+  }
+
+  /** The batch of this token is delivered, or set aside for good. */
+  acknowledge({ token }: Batch): void {
+    const segment = this.#segments.find(({ batches }) => batches.length > 0);
+    const batch = segment?.batches[0];
+    // It may have been dropped for room while it was under way.
+    if (segment === undefined || batch === undefined) return;
+    if (this.#token(segment, batch) !== token) return;
+    segment.batches.shift();
+    this.counts.delivered += batch.rows;
+    if (segment.batches.length === 0 && segment !== this.#writer?.segment) {
+      this.#removeSegment(segment);
+    }
+    this.#saveState({ segment, batch: batch.index });
+  }
+
+  /** Flushes, seals, syncs and lets go of the folder. */
+  [Symbol.dispose](): void {
+    this.flush();
+    this.seal();
+    if (this.#writer !== undefined) this.#closeSegment();
+    this.#lock.close();
+  }
+
+  /** Reads the segments that an earlier process left. */
+  recover(delivered: Delivered | undefined): void {
+    const names = [...Deno.readDirSync(this.#options.dir)]
+      .map(({ name }) => name).filter((name) => name.endsWith(".wal")).sort();
+    for (const name of names) {
+      const segment = this.#recoverSegment(name, delivered);
+      if (segment === undefined) continue;
+      this.#bytes += segment.bytes;
+      this.#segments.push(segment);
+      for (const { rows } of segment.batches) this.counts.recovered += rows;
+      if (segment.batches.length === 0) this.#removeSegment(segment);
+    }
+  }
+
+  #recoverSegment(
+    name: string,
+    delivered: Delivered | undefined,
+  ): Segment | undefined {
+    const path = `${this.#options.dir}/${name}`;
+    const bytes = Deno.readFileSync(path);
+    const header = decodeSegmentHeader(bytes);
+    if (header === undefined) {
+      // Its name still says which it was; rows without an epoch cannot be identified.
+      this.counts.damagedBytes += bytes.length;
+      Deno.renameSync(path, `${path}.damaged`);
+      return undefined;
+    }
+    const segment: Segment = {
+      name,
+      spoolId: header.spoolId,
+      epoch: header.epoch,
+      number: header.segment,
+      recovered: true,
+      bytes: bytes.length,
+      batches: [],
+    };
+    let { seq } = header;
+    const body = bytes.subarray(SEGMENT_HEADER_BYTES);
+    const found = new Map<number, SealedBatch>();
+    const { damagedBytes } = scanFrames(body, (frame, start, end) => {
+      if (frame.seq > seq) this.counts.dropped.damaged += frame.seq - seq;
+      seq = frame.seq + frame.rows;
+      const before = found.get(frame.batch);
+      if (before === undefined && frame.rows === 0) return;
+      found.set(frame.batch, {
+        index: frame.batch,
+        start: before?.start ?? start + SEGMENT_HEADER_BYTES,
+        end: end + SEGMENT_HEADER_BYTES,
+        seq: before?.seq ?? frame.seq,
+        rows: (before?.rows ?? 0) + frame.rows,
+      });
+    });
+    this.counts.damagedBytes += damagedBytes;
+    // A batch without its seal is complete too: no one will add to it.
+    for (const batch of found.values()) {
+      if (!isDelivered(delivered, segment, batch.index)) {
+        segment.batches.push(batch);
+      }
+    }
+    return segment;
+  }
+
+  #oldest(): Batch | undefined {
+    for (const segment of this.#segments) {
+      const sealed = segment.batches[0];
+      if (sealed === undefined) continue;
+      return {
+        token: this.#token(segment, sealed),
+        epoch: segment.epoch,
+        seq: sealed.seq,
+        rows: sealed.rows,
+        recovered: segment.recovered,
+        payload: this.#read(segment, sealed),
+      };
+    }
+    return undefined;
+  }
+
+  /** The rows of a batch as the disk has them now. */
+  #read(segment: Segment, batch: SealedBatch): Uint8Array {
+    const range = new Uint8Array(batch.end - batch.start);
+    using file = Deno.openSync(`${this.#options.dir}/${segment.name}`);
+    file.seekSync(batch.start, Deno.SeekMode.Start);
+    let length = 0;
+    while (length < range.length) {
+      const read = file.readSync(range.subarray(length));
+      if (read === null) break;
+      length += read;
+    }
+    const payloads: Uint8Array[] = [];
+    let rows = 0;
+    scanFrames(range.subarray(0, length), (frame) => {
+      if (frame.batch !== batch.index) return;
+      payloads.push(frame.payload);
+      rows += frame.rows;
+    });
+    if (rows < batch.rows && !segment.recovered) {
+      this.counts.dropped.damaged += batch.rows - rows;
+    }
+    return concat(payloads);
+  }
+
+  #token({ spoolId, epoch, number }: Segment, { index }: SealedBatch): string {
+    const parts = [spoolId, epoch, number, index];
+    return parts.map((part) => part.toString(16)).join(":");
+  }
+
+  #openSegment(): Writer {
+    const number = this.#nextSegment++;
+    const name = `${hex(this.epoch)}-${hex(number)}.wal`;
+    const file = Deno.openSync(`${this.#options.dir}/${name}`, {
+      createNew: true,
+      write: true,
+      mode: 0o600,
+    });
+    const segment: Segment = {
+      name,
+      spoolId: this.#spoolId,
+      epoch: this.epoch,
+      number,
+      recovered: false,
+      bytes: 0,
+      batches: [],
+    };
+    const writer: Writer = {
+      file,
+      segment,
+      nextBatch: 0,
+      batchStart: SEGMENT_HEADER_BYTES,
+      batchSeq: 0,
+      batchRows: 0,
+    };
+    try {
+      this.#write(
+        writer,
+        encodeSegmentHeader({
+          spoolId: this.#spoolId,
+          epoch: this.epoch,
+          segment: number,
+          seq: this.#nextSeq,
+        }),
+      );
+    } catch (thrown) {
+      file.close();
+      Deno.removeSync(`${this.#options.dir}/${name}`);
+      throw thrown;
+    }
+    this.#segments.push(segment);
+    syncFolder(this.#options.dir);
+    return writer;
+  }
+
+  /** Writes all of `bytes`, or nothing: what a full disk took of them is cut off again. */
+  #write(writer: Writer, bytes: Uint8Array): void {
+    const { file, segment } = writer;
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        written += file.writeSync(bytes.subarray(written));
+      }
+    } catch (thrown) {
+      file.truncateSync(segment.bytes);
+      file.seekSync(segment.bytes, Deno.SeekMode.Start);
+      throw thrown;
+    }
+    segment.bytes += written;
+    this.#bytes += written;
+    this.#dirty = true;
+  }
+
+  #closeSegment(): void {
+    const writer = this.#writer;
+    invariant(writer !== undefined, "there is no open segment");
+    this.#writer = undefined;
+    try {
+      writer.file.syncDataSync();
+    } catch (thrown) {
+      this.writeFault = messageOf(thrown);
+    }
+    writer.file.close();
+    if (writer.segment.batches.length === 0) {
+      this.#removeSegment(writer.segment);
+    }
+  }
+
+  /** Whether a frame of `bytes` and its seal fit within the bound, perhaps after the oldest rows went. */
+  #makeRoom(bytes: number): boolean {
+    const needed = bytes + SEGMENT_HEADER_BYTES + 2 * FRAME_HEADER_BYTES;
+    while (this.#bytes + needed > this.#options.bytesMax) {
+      const oldest = this.#segments[0];
+      if (
+        this.#options.whenFull === "drop_newest" || oldest === undefined ||
+        oldest === this.#writer?.segment
+      ) return false;
+      for (const { rows } of oldest.batches) this.counts.dropped.full += rows;
+      oldest.batches.length = 0;
+      this.#removeSegment(oldest);
+    }
+    return true;
+  }
+
+  /** Gives up the rows that are not written; their numbers go to later rows, so that no gap is left. */
+  #refuse(): void {
+    this.counts.dropped.refused += this.#pending.length;
+    this.#pending = [];
+    this.#pendingChars = 0;
+  }
+
+  #removeSegment(segment: Segment): void {
+    const at = this.#segments.indexOf(segment);
+    if (at >= 0) this.#segments.splice(at, 1);
+    this.#bytes -= segment.bytes;
+    try {
+      Deno.removeSync(`${this.#options.dir}/${segment.name}`);
+    } catch (thrown) {
+      if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    }
+  }
+
+  #saveState(
+    { segment, batch }: { segment: Segment; batch: number },
+  ): void {
+    try {
+      writeState(this.#options.dir, {
+        spoolId: this.#spoolId,
+        epoch: this.epoch,
+        delivered: { epoch: segment.epoch, segment: segment.number, batch },
+      });
+    } catch (thrown) {
+      // The batch would be delivered again under its token, which stores nothing twice.
+      this.writeFault = messageOf(thrown);
+    }
+  }
+}
+
+/** Everything up to this batch is delivered. */
+export interface Delivered {
+  readonly epoch: number;
+  readonly segment: number;
+  readonly batch: number;
+}
+
+interface State {
+  readonly spoolId: bigint;
+  readonly epoch: number;
+  readonly delivered?: Delivered | undefined;
+}
+
+/**
+ * Opens the spool of a folder and recovers what is in it.
+ *
+ * @throws {FatalError} `unavailable` if another process has it, `noPermission` or `noInput` if the
+ * folder cannot be used.
+ */
+export function openSpool(options: SpoolOptions): Spool {
+  const lock = lockFolder(options.dir);
+  try {
+    const state = readState(options.dir);
+    const last = Math.max(state?.epoch ?? 0, ...epochsOf(options.dir));
+    const epoch = Math.max(options.nowS, last + 1);
+    const spoolId = state?.spoolId ?? randomId();
+    // Before the first row, so that no later start can have the same epoch.
+    writeState(options.dir, { spoolId, epoch, delivered: state?.delivered });
+    syncFolder(options.dir);
+    const spool = new Spool(options, { lock, spoolId, epoch });
+    spool.recover(state?.delivered);
+    return spool;
+  } catch (thrown) {
+    lock.close();
+    throw folderFault(options.dir, thrown);
+  }
+}
+
+function lockFolder(dir: string): Deno.FsFile {
+  let lock: Deno.FsFile;
+  try {
+    Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    lock = Deno.openSync(`${dir}/lock`, {
+      create: true,
+      write: true,
+      mode: 0o600,
+    });
+  } catch (thrown) {
+    throw folderFault(dir, thrown);
+  }
+  if (lock.tryLockSync(EXCLUSIVE)) return lock;
+  lock.close();
+  throw new FatalError(
+    "unavailable",
+    `Cannot use the spool "${dir}": another process has it locked`,
+  );
+}
+
+const EXCLUSIVE = true;
+
+function folderFault(dir: string, thrown: unknown): unknown {
+  const denied = thrown instanceof Deno.errors.PermissionDenied ||
+    thrown instanceof Deno.errors.NotCapable;
+  if (!denied && !(thrown instanceof Error && "code" in thrown)) return thrown;
+  return new FatalError(
+    denied ? "noPermission" : "noInput",
+    `Cannot use the spool "${dir}": ${messageOf(thrown)}`,
+    { cause: thrown },
+  );
+}
+
+function isDelivered(
+  delivered: Delivered | undefined,
+  { epoch, number }: Segment,
+  batch: number,
+): boolean {
+  if (delivered === undefined) return false;
+  if (epoch !== delivered.epoch) return epoch < delivered.epoch;
+  if (number !== delivered.segment) return number < delivered.segment;
+  return batch <= delivered.batch;
+}
+
+/** Epochs of the segments in the folder, by their names. */
+function epochsOf(dir: string): number[] {
+  return [...Deno.readDirSync(dir)]
+    .map(({ name }) => parseInt(/^([0-9a-f]{8})-/.exec(name)?.[1] ?? "0", 16));
+}
+
+/** Text, so that a person can read it: hexadecimal fields and their CRC-32. */
+function writeState(dir: string, { spoolId, epoch, delivered }: State): void {
+  const fields = [
+    spoolId,
+    epoch,
+    delivered?.epoch ?? 0,
+    delivered?.segment ?? 0,
+    delivered?.batch ?? 0,
+  ];
+  const text = fields.map((field) => field.toString(16)).join(" ");
+  const path = `${dir}/state`;
+  Deno.writeTextFileSync(`${path}.new`, `${text} ${hex(crc32(text))}\n`, {
+    mode: 0o600,
+  });
+  Deno.renameSync(`${path}.new`, path);
+}
+
+/** Undefined if there is none or it is damaged: then tokens start anew, under a new spool id. */
+function readState(dir: string): State | undefined {
+  let line: string;
+  try {
+    line = Deno.readTextFileSync(`${dir}/state`).trimEnd();
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return undefined;
+    throw thrown;
+  }
+  const space = line.lastIndexOf(" ");
+  const text = line.slice(0, space);
+  if (hex(crc32(text)) !== line.slice(space + 1)) return undefined;
+  const [id = "0", ...numbers] = text.split(" ");
+  const [epoch = 0, deliveredEpoch = 0, segment = 0, batch = 0] = numbers.map((
+    field,
+  ) => parseInt(field, 16));
+  const delivered = deliveredEpoch === 0
+    ? undefined
+    : { epoch: deliveredEpoch, segment, batch };
+  return { spoolId: BigInt(`0x${id}`), epoch, delivered };
+}
+
+/** A new file is safe only once its folder is. */
+function syncFolder(dir: string): void {
+  using folder = Deno.openSync(dir);
+  folder.syncSync();
+}
+
+function randomId(): bigint {
+  return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+const NO_BYTES = new Uint8Array();
