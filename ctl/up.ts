@@ -155,7 +155,7 @@ async function migrate(
 ): Promise<void> {
   await runToEnd(
     Deno.execPath(),
-    ["run", "-A", `${ROOT}store/migrate.ts`, "up"],
+    ["task", "--quiet", "migrate", "up"],
     {
       cwd: ROOT,
       env: {
