@@ -18,10 +18,52 @@ export const snapLength = 16_640;
 /** Bytes of libpcap's kernel ring buffer. */
 export const captureRingBytes = 16 * 1024 * 1024;
 
+/** Packets fetched from libpcap at a time, with their 16-byte headers. Compiled into wasm/ja4.wasm. */
+export const captureBatchBytes = 16 * 1024 * 1024;
+
+/** Connections that the parser remembers. Compiled into wasm/ja4.wasm. */
+export const flowsMax = 131_072;
+
+/** ClientHellos in more than one segment that the parser puts together at a time. */
+export const streamsMax = 2048;
+
+/** Bytes kept of a connection until its ClientHello is whole: one record (RFC 8446, section 5.1). */
+export const streamBytesMax = 5 + 2 ** 14;
+
+/** Separate stretches of bytes kept of one such connection. */
+export const streamRangesMax = 32;
+
+/** Longest time an unfinished ClientHello is kept, microseconds. */
+export const streamAgeUsMax = 30_000_000;
+
+/** Longest ClientHello message that is read, with its header. */
+export const helloBytesMax = 65_536;
+
+/** Longest line that the parser writes. */
+export const handshakeEventBytesMax = 65_536;
+
+/** Event lines that the parser hands back at a time. */
+export const parserOutputBytes = 4 * 1024 * 1024;
+
+/** Constant members of each handshake event: sensor, boot, interface. */
+export const parserContextBytesMax = 2048;
+
 /** Rows of one insert into ClickHouse. */
 export const insertRowsMax = 20_000;
 
 invariant(
   requestEventBytesMax <= eventBytesMax,
   "a request event must fit one line",
+);
+invariant(
+  handshakeEventBytesMax <= eventBytesMax,
+  "a handshake event must fit one line",
+);
+invariant(
+  16 + snapLength <= captureBatchBytes,
+  "a packet of full length must fit a batch",
+);
+invariant(
+  streamsMax * streamBytesMax <= 64 * 1024 * 1024,
+  "unfinished ClientHellos outgrow the parser's memory",
 );

@@ -1,0 +1,385 @@
+/**
+ * libpcap: packets from a file or an interface into a batch buffer, many in one call.
+ *
+ * `pcap_dispatch` is given libpcap's own `pcap_dump` as its callback, which writes each packet
+ * with a 16-byte header into a stdio stream that lies over the buffer (`fmemopen`). No JavaScript
+ * runs per packet, and when the buffer is WebAssembly memory nothing is copied again.
+ *
+ * What could not be guessed: `pcap_dump` ignores errors of the stream, so a batch that does not
+ * fit would be lost in silence. The count of each batch is bounded by what fits at the snapshot
+ * length, and the stream's error flag and position are read after each.
+ *
+ * @module
+ */
+import { FatalError, messageOf } from "../lib/errors.ts";
+import { invariant } from "../lib/invariant.ts";
+import {
+  cString,
+  interfaceNames,
+  type Libc,
+  LITTLE_ENDIAN,
+  openLibc,
+  openLibrary,
+  stringAt,
+  textOf,
+} from "./libc.ts";
+
+const LIBPCAP_PATHS = [
+  "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8",
+  "/usr/lib64/libpcap.so.1",
+  "/usr/lib/aarch64-linux-gnu/libpcap.so.0.8",
+] as const;
+
+const SYMBOLS = {
+  pcap_fopen_offline: { parameters: ["pointer", "buffer"], result: "pointer" },
+  pcap_open_dead: { parameters: ["i32", "i32"], result: "pointer" },
+  pcap_create: { parameters: ["buffer", "buffer"], result: "pointer" },
+  pcap_set_snaplen: { parameters: ["pointer", "i32"], result: "i32" },
+  pcap_set_promisc: { parameters: ["pointer", "i32"], result: "i32" },
+  pcap_set_timeout: { parameters: ["pointer", "i32"], result: "i32" },
+  pcap_set_buffer_size: { parameters: ["pointer", "i32"], result: "i32" },
+  pcap_activate: { parameters: ["pointer"], result: "i32" },
+  pcap_setnonblock: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  pcap_get_selectable_fd: { parameters: ["pointer"], result: "i32" },
+  pcap_compile: {
+    parameters: ["pointer", "buffer", "buffer", "i32", "u32"],
+    result: "i32",
+  },
+  pcap_setfilter: { parameters: ["pointer", "buffer"], result: "i32" },
+  pcap_freecode: { parameters: ["buffer"], result: "void" },
+  pcap_datalink: { parameters: ["pointer"], result: "i32" },
+  pcap_snapshot: { parameters: ["pointer"], result: "i32" },
+  pcap_stats: { parameters: ["pointer", "buffer"], result: "i32" },
+  pcap_geterr: { parameters: ["pointer"], result: "pointer" },
+  pcap_statustostr: { parameters: ["i32"], result: "pointer" },
+  pcap_close: { parameters: ["pointer"], result: "void" },
+  pcap_dump: { type: "pointer" },
+  pcap_dump_fopen: { parameters: ["pointer", "pointer"], result: "pointer" },
+  pcap_dump_flush: { parameters: ["pointer"], result: "i32" },
+  pcap_dump_close: { parameters: ["pointer"], result: "void" },
+  pcap_dispatch: {
+    parameters: ["pointer", "i32", "pointer", "pointer"],
+    result: "i32",
+  },
+} as const;
+
+type Libpcap = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+const ERRBUF_BYTES = 256;
+/** Seconds, microseconds, captured length, length on the wire. */
+const RECORD_HEADER_BYTES = 16;
+/** stdio buffers: libpcap reads files by single fields, and writes a packet in two pieces. */
+const STDIO_BYTES = 256 * 1024;
+const IOFBF = 0;
+const SEEK_SET = 0;
+const POLLIN = 1;
+const ERROR_NO_SUCH_DEVICE = -5;
+const ERROR_PERM_DENIED = -8;
+const ERROR_IFACE_NOT_UP = -9;
+
+/** How an interface is opened. */
+export interface LiveOptions {
+  readonly interface: string;
+  /** Bytes kept of each packet. */
+  readonly snapLength: number;
+  /** Bytes of the kernel's ring. */
+  readonly ringBytes: number;
+  /** Longest time until the kernel hands over what it has, milliseconds. */
+  readonly timeoutMs: number;
+  readonly promiscuous: boolean;
+  /** pcap-filter(7) expression; empty for all packets. */
+  readonly filter: string;
+}
+
+/** What one {@linkcode Capture.read} brought. */
+export interface Batch {
+  readonly packets: number;
+  /** Bytes of records at the front of the buffer. */
+  readonly bytes: number;
+  /** Packets that did not fit the whole buffer and are lost. */
+  readonly oversized: number;
+  /** Why no more will come from a file or interface; the records at hand are good. */
+  readonly failure?: string;
+}
+
+/** Counts of the kernel since the interface was opened. */
+export interface KernelStats {
+  readonly received: number;
+  readonly kernelDrops: number;
+  readonly interfaceDrops: number;
+}
+
+let libpcap: Libpcap | undefined;
+
+function openLibpcap(): Libpcap {
+  libpcap ??= openLibrary("libpcap", LIBPCAP_PATHS, SYMBOLS).symbols;
+  return libpcap;
+}
+
+/** A file or interface whose packets go into one buffer. */
+export class Capture implements Disposable {
+  readonly #pcap: Libpcap = openLibpcap();
+  readonly #libc: Libc = openLibc();
+  readonly #handle: NonNullable<Deno.PointerValue>;
+  readonly #stream: NonNullable<Deno.PointerValue>;
+  readonly #dumper: NonNullable<Deno.PointerValue>;
+  /** Memory that C holds the address of: it must live as long as this. */
+  readonly #held: readonly Uint8Array[];
+  readonly #countMax: number;
+  readonly #pollfd = new Uint8Array(8);
+  #closed = false;
+
+  private constructor(
+    handle: NonNullable<Deno.PointerValue>,
+    buffer: Uint8Array<ArrayBuffer>,
+    held: readonly Uint8Array[],
+  ) {
+    const { pcap_dump_fopen, pcap_snapshot } = this.#pcap;
+    const { fmemopen, setvbuf } = this.#libc;
+    this.#handle = handle;
+    const stream = fmemopen(buffer, BigInt(buffer.length), cString("w"));
+    invariant(stream !== null, "fmemopen refused the batch buffer");
+    this.#stream = stream;
+    const stdio = new Uint8Array(STDIO_BYTES);
+    setvbuf(stream, stdio, IOFBF, BigInt(stdio.length));
+    const dumper = pcap_dump_fopen(handle, stream);
+    if (dumper === null) {
+      const why = this.#error();
+      this.#libc.fclose(stream);
+      this.#pcap.pcap_close(handle);
+      throw new FatalError("noInput", why);
+    }
+    this.#dumper = dumper;
+    this.#held = [buffer, stdio, ...held];
+    const recordBytes = RECORD_HEADER_BYTES + pcap_snapshot(handle);
+    this.#countMax = Math.max(1, Math.floor(buffer.length / recordBytes));
+  }
+
+  /**
+   * Opens a pcap or pcapng file.
+   *
+   * @throws {FatalError} `noInput` if it cannot be read or is no capture.
+   */
+  static openFile(path: string, buffer: Uint8Array<ArrayBuffer>): Capture {
+    const { pcap_fopen_offline } = openLibpcap();
+    const { fopen, setvbuf, fclose } = openLibc();
+    const refuse = (why: string, cause?: unknown): never => {
+      throw new FatalError("noInput", `Cannot read "${path}": ${why}`, {
+        cause,
+      });
+    };
+    try {
+      if (Deno.statSync(path).isDirectory) refuse("it is a folder");
+    } catch (thrown) {
+      if (thrown instanceof FatalError) throw thrown;
+      refuse(messageOf(thrown).replace(/: stat '.*$/, ""), thrown);
+    }
+    const file = fopen(cString(path), cString("rb")) ??
+      refuse("no permission");
+    const stdio = new Uint8Array(STDIO_BYTES);
+    setvbuf(file, stdio, IOFBF, BigInt(stdio.length));
+    const error = new Uint8Array(ERRBUF_BYTES);
+    const handle = pcap_fopen_offline(file, error);
+    if (handle === null) {
+      fclose(file);
+      return refuse(textOf(error));
+    }
+    return new Capture(handle, buffer, [stdio]);
+  }
+
+  /**
+   * Opens an interface. Needs CAP_NET_RAW.
+   *
+   * @throws {FatalError} `noInput` if there is no such interface or it is down, `noPermission`
+   * without the right to capture, `config` for a filter that does not compile.
+   */
+  static openLive(
+    options: LiveOptions,
+    buffer: Uint8Array<ArrayBuffer>,
+  ): Capture {
+    const pcap = openLibpcap();
+    const error = new Uint8Array(ERRBUF_BYTES);
+    const handle = pcap.pcap_create(cString(options.interface), error);
+    if (handle === null) {
+      throw new FatalError(
+        "noInput",
+        `Cannot open interface "${options.interface}": ${textOf(error)}`,
+      );
+    }
+    pcap.pcap_set_snaplen(handle, options.snapLength);
+    pcap.pcap_set_promisc(handle, options.promiscuous ? 1 : 0);
+    // With a timeout and without immediate mode libpcap uses TPACKET_V3: blocks of packets
+    // instead of fixed slots, which immediate mode would overflow with a tenth of the traffic.
+    pcap.pcap_set_timeout(handle, options.timeoutMs);
+    pcap.pcap_set_buffer_size(handle, options.ringBytes);
+    try {
+      const status = pcap.pcap_activate(handle);
+      if (status < 0) throw activationError(pcap, handle, status, options);
+      setFilter(pcap, handle, options.filter);
+      if (pcap.pcap_setnonblock(handle, 1, error) !== 0) {
+        throw new FatalError("unavailable", textOf(error));
+      }
+    } catch (thrown) {
+      pcap.pcap_close(handle);
+      throw thrown;
+    }
+    return new Capture(handle, buffer, []);
+  }
+
+  /** DLT_* number of the link layer. */
+  get linkType(): number {
+    return this.#pcap.pcap_datalink(this.#handle);
+  }
+
+  /** Fetches what is there, at most what surely fits; 0 packets of a file is its end. */
+  read(): Batch {
+    const { pcap_dispatch, pcap_dump, pcap_dump_flush } = this.#pcap;
+    const { fseek, ftell, ferror, clearerr } = this.#libc;
+    fseek(this.#stream, 0n, SEEK_SET);
+    const count = pcap_dispatch(
+      this.#handle,
+      this.#countMax,
+      pcap_dump,
+      this.#dumper,
+    );
+    // Flushing and not the call above is what writes into the buffer.
+    const flushed = pcap_dump_flush(this.#dumper);
+    if (flushed !== 0 || ferror(this.#stream) !== 0) {
+      // One packet longer than the whole buffer: only a count of 1 can do that.
+      invariant(this.#countMax === 1, "a batch outgrew its buffer");
+      clearerr(this.#stream);
+      return { packets: 1, bytes: 0, oversized: 1 };
+    }
+    const bytes = Number(ftell(this.#stream));
+    // A failure in the middle leaves the packets before it in the buffer.
+    return count >= 0
+      ? { packets: count, bytes, oversized: 0 }
+      : { packets: 0, bytes, oversized: 0, failure: this.#error() };
+  }
+
+  /** Waits until the interface has packets, at most `timeoutMs`. */
+  async wait(timeoutMs: number): Promise<void> {
+    const view = new DataView(this.#pollfd.buffer);
+    view.setInt32(
+      0,
+      this.#pcap.pcap_get_selectable_fd(this.#handle),
+      LITTLE_ENDIAN,
+    );
+    view.setInt16(4, POLLIN, LITTLE_ENDIAN);
+    await this.#libc.poll(this.#pollfd, 1n, timeoutMs);
+  }
+
+  /** What the kernel counted; undefined for a file. */
+  stats(): KernelStats | undefined {
+    const stats = new Uint32Array(3);
+    const status = this.#pcap.pcap_stats(
+      this.#handle,
+      new Uint8Array(stats.buffer),
+    );
+    if (status !== 0) return undefined;
+    const [received = 0, kernelDrops = 0, interfaceDrops = 0] = stats;
+    return { received, kernelDrops, interfaceDrops };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pcap.pcap_dump_close(this.#dumper);
+    this.#pcap.pcap_close(this.#handle);
+    invariant(this.#held.length > 0, "C memory was given up too early");
+  }
+
+  #error(): string {
+    return stringAt(this.#pcap.pcap_geterr(this.#handle));
+  }
+}
+
+/**
+ * Checks a filter without opening anything.
+ *
+ * @throws {FatalError} `config` with libpcap's words.
+ */
+export function checkFilter(filter: string, linkType: number): void {
+  const pcap = openLibpcap();
+  const handle = pcap.pcap_open_dead(linkType, 65_535);
+  invariant(handle !== null, "pcap_open_dead refused a link type");
+  try {
+    freeFilter(pcap, compile(pcap, handle, filter));
+  } finally {
+    pcap.pcap_close(handle);
+  }
+}
+
+function setFilter(
+  pcap: Libpcap,
+  handle: NonNullable<Deno.PointerValue>,
+  filter: string,
+): void {
+  if (filter === "") return;
+  const program = compile(pcap, handle, filter);
+  const status = pcap.pcap_setfilter(handle, program);
+  freeFilter(pcap, program);
+  if (status !== 0) {
+    throw new FatalError(
+      "unavailable",
+      `Cannot set the filter: ${stringAt(pcap.pcap_geterr(handle))}`,
+    );
+  }
+}
+
+/** `struct bpf_program`: a count and a pointer. */
+const BPF_PROGRAM_BYTES = 16;
+const OPTIMIZE = 1;
+const NETMASK_UNKNOWN = 0xffff_ffff;
+
+function compile(
+  pcap: Libpcap,
+  handle: NonNullable<Deno.PointerValue>,
+  filter: string,
+): Uint8Array<ArrayBuffer> {
+  const program = new Uint8Array(BPF_PROGRAM_BYTES);
+  const status = pcap.pcap_compile(
+    handle,
+    program,
+    cString(filter),
+    OPTIMIZE,
+    NETMASK_UNKNOWN,
+  );
+  if (status === 0) return program;
+  throw new FatalError(
+    "config",
+    `Cannot use the filter "${filter}": ${stringAt(pcap.pcap_geterr(handle))}`,
+  );
+}
+
+function freeFilter(pcap: Libpcap, program: Uint8Array<ArrayBuffer>): void {
+  pcap.pcap_freecode(program);
+}
+
+function activationError(
+  pcap: Libpcap,
+  handle: NonNullable<Deno.PointerValue>,
+  status: number,
+  options: LiveOptions,
+): FatalError {
+  const attempt = `Cannot capture on interface "${options.interface}"`;
+  switch (status) {
+    case ERROR_NO_SUCH_DEVICE:
+      return new FatalError(
+        "noInput",
+        `${attempt}: there is none; there are ${interfaceNames().join(", ")}`,
+      );
+    case ERROR_PERM_DENIED:
+      return new FatalError(
+        "noPermission",
+        `${attempt}: no permission; run as root or with CAP_NET_RAW`,
+      );
+    case ERROR_IFACE_NOT_UP:
+      return new FatalError("noInput", `${attempt}: it is down`);
+    default: {
+      const detail = stringAt(pcap.pcap_geterr(handle)) ||
+        stringAt(pcap.pcap_statustostr(status));
+      return new FatalError("unavailable", `${attempt}: ${detail}`);
+    }
+  }
+}

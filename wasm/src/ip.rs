@@ -1,0 +1,233 @@
+//! IPv4 (RFC 791), IPv6 (RFC 8200), and what tunnels inside them.
+use crate::link::{Layer, Skip};
+use crate::packet::{Datagram, IpFacts, Path, Span, Tunnel};
+use crate::reader::Reader;
+
+/// IP protocol numbers that are looked into.
+pub mod protocol {
+    /// IPv4 in IP.
+    pub const IPV4: u8 = 4;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// IPv6 in IP.
+    pub const IPV6: u8 = 41;
+    /// GRE.
+    pub const GRE: u8 = 47;
+}
+
+/// `::ffff:0:0`, the prefix of IPv4-mapped addresses.
+const MAPPED: u128 = 0xffff_0000_0000;
+/// Extension headers followed at most.
+const EXTENSIONS: usize = 8;
+
+/// The IPv4 address that `address` maps, if it does.
+#[must_use]
+#[inline]
+pub fn ipv4(address: u128) -> Option<[u8; 4]> {
+    let low = u32::try_from(address ^ MAPPED).ok()?;
+    Some(low.to_be_bytes())
+}
+
+/// Reads the IP header at the front of `span`.
+///
+/// # Errors
+/// `NotIp` for a header that is cut off or contradicts itself, `Fragment` for a part of a packet.
+#[inline]
+pub fn decode(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
+    match span.bytes.first().map(|first| first >> 4) {
+        Some(4) => decode_v4(span, path),
+        Some(6) => decode_v6(span, path),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+fn decode_v4(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
+    let Some(
+        [
+            first,
+            _,
+            total0,
+            total1,
+            id0,
+            id1,
+            fragment0,
+            fragment1,
+            ttl,
+            protocol,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+        ],
+    ) = span.head::<20>()
+    else {
+        return Err(Skip::NotIp);
+    };
+    let header = usize::from(first & 0x0f).saturating_mul(4);
+    let total = usize::from(u16::from_be_bytes([*total0, *total1]));
+    if header < 20 || (total != 0 && total < header) {
+        return Err(Skip::NotIp);
+    }
+    // Segmentation offload leaves 0 as the length: the frame's length is all there is.
+    let span = if total == 0 { span } else { span.limit(total) };
+    let fragment = u16::from_be_bytes([*fragment0, *fragment1]);
+    if fragment & 0x3fff != 0 {
+        return Err(Skip::Fragment);
+    }
+    Ok(Datagram {
+        source: MAPPED | u128::from(u32::from_be_bytes([*s0, *s1, *s2, *s3])),
+        destination: MAPPED | u128::from(u32::from_be_bytes([*d0, *d1, *d2, *d3])),
+        protocol: *protocol,
+        facts: IpFacts {
+            ttl: *ttl,
+            dont_fragment: fragment & 0x4000 != 0,
+            identification: Some(u16::from_be_bytes([*id0, *id1])),
+        },
+        payload: span.skip(header).ok_or(Skip::NotIp)?,
+        path,
+    })
+}
+
+fn decode_v6(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
+    let mut reader = Reader::new(span.bytes);
+    let fixed = |reader: &mut Reader<'_>| {
+        reader.take(4)?;
+        let length = usize::from(reader.u16()?);
+        let [next, hop_limit] = *reader.array()?;
+        let source = u128::from_be_bytes(*reader.array()?);
+        let destination = u128::from_be_bytes(*reader.array()?);
+        Ok::<_, crate::reader::Short>((length, next, hop_limit, source, destination))
+    };
+    let (length, mut next, ttl, source, destination) =
+        fixed(&mut reader).map_err(|_| Skip::NotIp)?;
+    let mut payload = span.skip(40).ok_or(Skip::NotIp)?;
+    // BIG TCP and jumbograms (RFC 2675) leave 0 as the length.
+    if length != 0 {
+        payload = payload.limit(length);
+    }
+    for _ in 0..EXTENSIONS {
+        let [following, size, bytes2, bytes3] = match next {
+            // Hop-by-hop, routing, fragment, authentication, destination options, mobility.
+            0 | 43 | 44 | 51 | 60 | 135 => *payload.head::<4>().ok_or(Skip::NotIp)?,
+            _ => break,
+        };
+        let size = match next {
+            44 => {
+                // Offset and "more fragments"; both zero is an atomic fragment (RFC 6946).
+                if u16::from_be_bytes([bytes2, bytes3]) & 0xfff9 != 0 {
+                    return Err(Skip::Fragment);
+                }
+                8
+            }
+            51 => usize::from(size).saturating_add(2).saturating_mul(4),
+            _ => usize::from(size).saturating_add(1).saturating_mul(8),
+        };
+        payload = payload.skip(size).ok_or(Skip::NotIp)?;
+        next = following;
+    }
+    Ok(Datagram {
+        source,
+        destination,
+        protocol: next,
+        facts: IpFacts {
+            ttl,
+            dont_fragment: true,
+            identification: None,
+        },
+        payload,
+        path,
+    })
+}
+
+/// The packet inside `datagram`, if it is a tunnel's.
+#[must_use]
+#[inline]
+pub fn tunnel<'a>(datagram: &Datagram<'a>) -> Option<(Tunnel, Layer, Span<'a>)> {
+    let payload = datagram.payload;
+    match datagram.protocol {
+        protocol::TCP => None,
+        protocol::IPV4 => Some((Tunnel::IpIp, Layer::Ip, payload)),
+        protocol::IPV6 => Some((Tunnel::SixInFour, Layer::Ip, payload)),
+        protocol::GRE => gre(payload),
+        protocol::UDP => {
+            let [_, _, port0, port1, ..] = payload.head::<8>()?;
+            let inside = payload.skip(8)?;
+            match u16::from_be_bytes([*port0, *port1]) {
+                // VXLAN, also on the port Linux had before the registration.
+                4789 | 8472 => Some((Tunnel::Vxlan, Layer::Ethernet, inside.skip(8)?)),
+                6081 => geneve(inside),
+                2152 => gtp(inside),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// GRE with its optional fields (RFC 2784, RFC 2890).
+fn gre(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
+    let [flags, version, type0, type1] = span.head::<4>()?;
+    if version & 0x07 != 0 {
+        return None;
+    }
+    let options = [0x80, 0x20, 0x10]
+        .iter()
+        .filter(|bit| flags & **bit != 0)
+        .count();
+    let ether_type = u16::from_be_bytes([*type0, *type1]);
+    let mut header = options.saturating_mul(4).saturating_add(4);
+    // ERSPAN type I has no header of its own; it is told by the missing sequence number.
+    let layer = if ether_type == 0x88be && flags & 0x10 == 0 {
+        Layer::Ethernet
+    } else {
+        Layer::EtherType(ether_type)
+    };
+    if flags & 0x40 != 0 {
+        header = header.saturating_add(4);
+    }
+    Some((Tunnel::Gre, layer, span.skip(header)?))
+}
+
+/// Geneve (RFC 8926, section 3.4).
+fn geneve(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
+    let [first, _, type0, type1, ..] = span.head::<8>()?;
+    let options = usize::from(first & 0x3f).saturating_mul(4);
+    Some((
+        Tunnel::Geneve,
+        Layer::EtherType(u16::from_be_bytes([*type0, *type1])),
+        span.skip(options.saturating_add(8))?,
+    ))
+}
+
+/// GTP-U, version 1, a G-PDU with its extension headers (3GPP TS 29.281, section 5).
+fn gtp(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
+    let [flags, 0xff, ..] = span.head::<8>()? else {
+        return None;
+    };
+    if flags & 0xf0 != 0x30 {
+        return None;
+    }
+    if flags & 0x07 == 0 {
+        return Some((Tunnel::Gtp, Layer::Ip, span.skip(8)?));
+    }
+    let [.., mut next] = *span.head::<12>()?;
+    let mut inside = span.skip(12)?;
+    for _ in 0..EXTENSIONS {
+        if next == 0 {
+            return Some((Tunnel::Gtp, Layer::Ip, inside));
+        }
+        let size = usize::from(*inside.bytes.first()?).saturating_mul(4);
+        let last = size.checked_sub(1)?;
+        next = *inside.bytes.get(last)?;
+        inside = inside.skip(size)?;
+    }
+    None
+}

@@ -1,0 +1,135 @@
+//! Writes one JSON object into a buffer of fixed size.
+use crate::text::decimal;
+
+/// Appends to `buffer`; once something did not fit, nothing more is written.
+#[derive(Debug)]
+pub struct Json<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    full: bool,
+}
+
+impl<'a> Json<'a> {
+    /// Starts at the first byte of `buffer`.
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self {
+            buffer,
+            len: 0,
+            full: false,
+        }
+    }
+
+    /// Bytes written; none if something did not fit.
+    #[must_use]
+    pub fn finish(self) -> usize {
+        if self.full { 0 } else { self.len }
+    }
+
+    /// Appends `bytes` as they are.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        match self.buffer.get_mut(self.len..end) {
+            Some(place) if !self.full => {
+                place.copy_from_slice(bytes);
+                self.len = end;
+            }
+            _ => self.full = true,
+        }
+    }
+
+    /// Appends `value` in decimal.
+    #[inline]
+    pub fn number(&mut self, value: u64) {
+        let (digits, start) = decimal(value);
+        self.raw(digits.get(start..).unwrap_or_default());
+    }
+
+    /// Appends `,"name":` and `value`; `key` is the text before the value, as written.
+    #[inline]
+    pub fn number_field(&mut self, key: &[u8], value: u64) {
+        self.raw(key);
+        self.number(value);
+    }
+
+    /// Appends `key` and `true` or `false`.
+    pub fn flag_field(&mut self, key: &[u8], value: bool) {
+        self.raw(key);
+        self.raw(if value { b"true" } else { b"false" });
+    }
+
+    /// Appends `key` and `text` in quotes; `text` is ours and needs no escapes.
+    #[inline]
+    pub fn plain_field(&mut self, key: &[u8], text: &[u8]) {
+        self.raw(key);
+        self.raw(b"\"");
+        self.raw(text);
+        self.raw(b"\"");
+    }
+
+    /// Appends `key` and an array of numbers.
+    pub fn list_field(&mut self, key: &[u8], values: impl Iterator<Item = u16>) {
+        self.raw(key);
+        self.raw(b"[");
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                self.raw(b",");
+            }
+            self.number(u64::from(value));
+        }
+        self.raw(b"]");
+    }
+
+    /// Appends `bytes` from the network as a string: invalid UTF-8 becomes U+FFFD, controls,
+    /// quotes and backslashes are escaped (RFC 8259, section 7).
+    pub fn string(&mut self, bytes: &[u8]) {
+        self.raw(b"\"");
+        for chunk in bytes.utf8_chunks() {
+            for byte in chunk.valid().bytes() {
+                match byte {
+                    b'"' => self.raw(b"\\\""),
+                    b'\\' => self.raw(b"\\\\"),
+                    0..0x20 | 0x7f => {
+                        self.raw(b"\\u00");
+                        self.raw(&crate::text::hex(byte));
+                    }
+                    _ => self.raw(&[byte]),
+                }
+            }
+            if !chunk.invalid().is_empty() {
+                self.raw("\u{fffd}".as_bytes());
+            }
+        }
+        self.raw(b"\"");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Json<'_>)) -> String {
+        let mut buffer = [0; 64];
+        let mut json = Json::new(&mut buffer);
+        write(&mut json);
+        let len = json.finish();
+        String::from_utf8(buffer[..len].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn string_escapes_what_json_and_terminals_mind() {
+        assert_eq!(
+            written(|json| json.string(b"a\"\\\x1b\x7f\xff\xc3\xa9")),
+            "\"a\\\"\\\\\\u001b\\u007f\u{fffd}\u{e9}\""
+        );
+    }
+
+    #[test]
+    fn nothing_is_written_of_what_does_not_fit() {
+        assert_eq!(written(|json| json.raw(&[b'x'; 65])), "");
+        assert_eq!(
+            written(|json| json.list_field(b"\"a\":", [1, 771].into_iter())),
+            "\"a\":[1,771]"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Captured packets in, ClientHello events out.
+//!
+//! A batch of pcap records lies in linear memory; [`engine::Engine`] decodes each packet
+//! ([`link`], [`ip`], [`tcp`]), follows connections ([`flow`]) and puts together what arrives in
+//! pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
+//! fingerprint it, and [`event`] writes one JSON line for it.
+//!
+//! Nothing allocates and nothing panics: every table has its size in [`limits`], every read goes
+//! through a checked cursor, and the whole state is one static value.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+#![deny(unsafe_code)]
+
+#[cfg(target_arch = "wasm32")]
+#[expect(unsafe_code, reason = "exports of the C ABI and the one static state")]
+pub mod abi;
+pub mod client_hello;
+pub mod community_id;
+pub mod digest;
+pub mod engine;
+pub mod event;
+pub mod flow;
+pub mod grease;
+pub mod ip;
+pub mod ja3;
+pub mod ja4;
+pub mod json;
+pub mod limits;
+pub mod link;
+pub mod number;
+pub mod packet;
+pub mod preamble;
+pub mod reader;
+pub mod record;
+pub mod stream;
+pub mod tcp;
+pub mod text;
+
+/// A panic is not reachable from input (the lints see to that); if one happens all the same, the
+/// instance traps and the host starts another.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn trap(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
