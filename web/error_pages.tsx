@@ -97,7 +97,7 @@ function ErrorPage(
         <h1>{title}</h1>
         <p>{detail}</p>
         <p class="error-actions">
-          <a class="btn" href="">Try again</a>{" "}
+          {status >= 500 ? <a class="btn" href="">Try again</a> : null}
           <a class="btn" href="/">Overview</a>
         </p>
         <p class="muted">

@@ -68,7 +68,7 @@ export function TopBar(
           <Icon name={THEME_ICONS[theme]} />
         </button>
         <form
-          class="menu"
+          class="popup"
           id="theme-menu"
           popover="auto"
           method="post"
@@ -78,7 +78,7 @@ export function TopBar(
           {THEMES.map((one) => (
             <button
               key={one}
-              class="menu-item"
+              class="popup-item"
               type="submit"
               name="theme"
               value={one}
@@ -93,18 +93,18 @@ export function TopBar(
           <strong>{user.login}</strong> <span>{user.role}</span>
         </button>
         <form
-          class="menu"
+          class="popup"
           id="user-menu"
           popover="auto"
           method="post"
           action="/logout"
         >
-          <p class="menu-note">
+          <p class="popup-note">
             {user.display_name}
             <br />
             {user.role}
           </p>
-          <button class="menu-item" type="submit">
+          <button class="popup-item" type="submit">
             <Icon name="log-out" />
             Log out
           </button>

@@ -1,0 +1,106 @@
+/** The dashboard without a port: the real application on a real store, called with Requests. @module */
+import type { Role } from "../../lib/accounts.ts";
+import type { Database } from "../../lib/clickhouse.ts";
+import { NetworkSet } from "../../lib/ip_filter.ts";
+import { startLog } from "../../lib/log.ts";
+import { createApp } from "../../web/app.ts";
+import { PasswordHasher } from "../../web/auth/password.ts";
+import { SessionStore } from "../../web/auth/session_store.ts";
+import { createServices, type ServiceParts } from "../../web/main.ts";
+import type { Services } from "../../web/services.ts";
+import { attachBuild } from "../../web/testing.ts";
+import type { Store } from "./store.ts";
+
+/** Where a browser would say that it is. */
+export const ORIGIN = "http://dashboard.test:8000";
+
+/** Password of every account that {@linkcode startWeb} makes. */
+export const PASSWORD = "correct horse battery";
+
+/** The application under test. */
+export interface Web extends AsyncDisposable {
+  readonly services: Services;
+  readonly db: Database;
+  readonly app: Database;
+  /** Answers as the server would; no redirect is followed. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** The text of a page of `role`. */
+  page(path: string, role: Role): Promise<{ status: number; html: string }>;
+  /** Posts a form as a page of the dashboard does. */
+  post(
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
+  /** A Cookie header of a new session of the account named after the role. */
+  signIn(role: Role): Promise<string>;
+}
+
+/** Starts it on `store`, with an account for each role, named after it. */
+export async function startWeb(
+  store: Store,
+  parts: Partial<ServiceParts> = {},
+): Promise<Web> {
+  const db = await store.database("web");
+  const app = await store.database("app");
+  const services = await createServices({
+    db,
+    app,
+    log: await startLog("web", "error"),
+    publicOrigin: undefined,
+    trustedProxies: new NetworkSet([]),
+    ...parts,
+  });
+  const accounts = new SessionStore(app);
+  const password_hash = await (await PasswordHasher.create()).hash(PASSWORD);
+  for (const role of ["viewer", "analyst", "admin"] as const) {
+    await accounts.putAccount({
+      login: role,
+      display_name: `The ${role}`,
+      role,
+      password_hash,
+    });
+  }
+  const application = createApp(() => services);
+  await attachBuild(application);
+  const handler = application.handler();
+  const origin = parts.publicOrigin ?? ORIGIN;
+  const web: Web = {
+    services,
+    db,
+    app,
+    fetch: (path, init) => handler(new Request(origin + path, init)),
+    async page(path, role) {
+      const cookie = await web.signIn(role);
+      const response = await web.fetch(path, { headers: { cookie } });
+      return { status: response.status, html: await response.text() };
+    },
+    post(path, fields, headers = {}) {
+      const body = new URLSearchParams(fields).toString();
+      return web.fetch(path, {
+        method: "POST",
+        body,
+        headers: {
+          origin,
+          "sec-fetch-site": "same-origin",
+          "content-type": "application/x-www-form-urlencoded",
+          "content-length": String(body.length),
+          ...headers,
+        },
+      });
+    },
+    async signIn(role) {
+      const token = await services.sessions.open(
+        { login: role, display_name: `The ${role}`, role },
+        { src_ip: "127.0.0.1", user_agent: "test" },
+      );
+      return `${origin.startsWith("https:") ? "__Host-s" : "s"}=${token}`;
+    },
+    async [Symbol.asyncDispose]() {
+      services[Symbol.dispose]();
+      await db[Symbol.asyncDispose]();
+      await app[Symbol.asyncDispose]();
+    },
+  };
+  return web;
+}
