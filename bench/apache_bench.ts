@@ -1,7 +1,7 @@
 /**
  * What mod_reqin_log costs: CPU of httpd's children per request with the module on and off, over
  * HTTP/1.1 keep-alive, a small file, nine headers as a browser sends them, and a reader that keeps
- * up. The arms take turns; medians. One JSON line on stdout.
+ * up. The arms take turns; medians. Two JSON lines on stdout: plain HTTP and HTTPS.
  *
  *     deno run -A --unstable-net bench/apache_bench.ts
  *
@@ -57,26 +57,36 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** CPU seconds of the children of `parent` so far, user and system. */
+/** CPU microseconds of the threads of the children of `parent` so far. */
 async function childrenCpu(parent: number): Promise<number> {
-  let ticks = 0;
+  const read = (path: string) => Deno.readTextFile(path).catch(() => "");
+  let nanos = 0;
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(fields[1]) !== parent) continue;
-    ticks += Number(fields[11]) + Number(fields[12]);
+    const stat = await read(`/proc/${name}/stat`);
+    const [, ppid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (Number(ppid) !== parent) continue;
+    for await (const thread of Deno.readDir(`/proc/${name}/task`)) {
+      // Exact, where the ticks of stat are samples.
+      const path = `/proc/${name}/task/${thread.name}/schedstat`;
+      nanos += Number((await read(path)).split(" ")[0]);
+    }
   }
-  return ticks / 100;
+  return nanos / 1000;
 }
 
 /** Sends `count` requests over one connection and reads all answers. */
-async function load(port: number, count: number): Promise<void> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+async function load(
+  connect: () => Promise<Deno.Conn>,
+  count: number,
+): Promise<void> {
+  using connection = await connect();
   const buffer = new Uint8Array(262_144);
   const batch = new TextEncoder().encode(REQUEST.repeat(BATCH));
   for (let sent = 0; sent < count; sent += BATCH) {
-    await connection.write(batch);
+    for (let rest = batch; rest.length > 0;) {
+      rest = rest.subarray(await connection.write(rest));
+    }
     for (let answers = 0; answers < BATCH;) {
       const n = await connection.read(buffer);
       if (n === null) throw new Error("httpd closed the connection");
@@ -85,15 +95,18 @@ async function load(port: number, count: number): Promise<void> {
   }
 }
 
-async function microsPerRequest(httpd: Httpd): Promise<number> {
+async function microsPerRequest(
+  httpd: Httpd,
+  connect: (httpd: Httpd) => Promise<Deno.Conn>,
+): Promise<number> {
   const before = await childrenCpu(httpd.pid);
   await Promise.all(
     Array.from(
       { length: CONNECTIONS },
-      () => load(httpd.port, REQUESTS / CONNECTIONS),
+      () => load(() => connect(httpd), REQUESTS / CONNECTIONS),
     ),
   );
-  return (await childrenCpu(httpd.pid) - before) * 1e6 / REQUESTS;
+  return (await childrenCpu(httpd.pid) - before) / REQUESTS;
 }
 
 async function start(
@@ -134,32 +147,39 @@ async function main(): Promise<void> {
   };
   await using off = await start(`${folder}/off`, shared, "Off");
   await using on = await start(`${folder}/on`, shared, "On");
-  const baselines: number[] = [];
-  const values: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const baseline = await microsPerRequest(off);
-    const value = await microsPerRequest(on);
-    // The first round warms up.
-    if (round > 0) {
+  const caCerts = [await Deno.readTextFile(shared.certificates.authority)];
+  const schemes: Record<string, (httpd: Httpd) => Promise<Deno.Conn>> = {
+    http: ({ port }) => Deno.connect({ hostname: "127.0.0.1", port }),
+    https: ({ tlsPort: port }) =>
+      Deno.connectTls({ hostname: "localhost", port, caCerts }),
+  };
+  for (const [scheme, connect] of Object.entries(schemes)) {
+    const baselines: number[] = [];
+    const differences: number[] = [];
+    const readBefore = await ask("count") as number;
+    for (let round = 0; round <= ROUNDS; round++) {
+      const baseline = await microsPerRequest(off, connect);
+      const value = await microsPerRequest(on, connect);
+      // The first round warms up.
+      if (round === 0) continue;
       baselines.push(baseline);
-      values.push(value);
+      differences.push(value - baseline);
     }
+    const baseline = median(baselines);
+    const value = median(differences);
+    // deno-lint-ignore no-console -- the line is the result
+    console.log(JSON.stringify({
+      name: `apache_module_cpu_${scheme}`,
+      value: Number(value.toFixed(1)),
+      unit: "us/request",
+      baseline: Number(baseline.toFixed(1)),
+      ratio: Number((baseline / (baseline + value)).toFixed(3)),
+      events_read: await ask("count") as number - readBefore,
+      requests: REQUESTS * (ROUNDS + 1),
+      command: "deno run -A --unstable-net bench/apache_bench.ts",
+    }));
   }
-  const events = await ask("count") as number;
   reader.terminate();
-  const baseline = median(baselines);
-  const value = median(values.map((v, i) => v - (baselines[i] ?? 0)));
-  // deno-lint-ignore no-console -- the line is the result
-  console.log(JSON.stringify({
-    name: "apache_module_cpu",
-    value: Number(value.toFixed(1)),
-    unit: "us/request",
-    baseline: Number(baseline.toFixed(1)),
-    ratio: Number((baseline / (baseline + value)).toFixed(3)),
-    events_read: events,
-    requests: REQUESTS * (ROUNDS + 1),
-    command: "deno run -A --unstable-net bench/apache_bench.ts",
-  }));
 }
 
 if (import.meta.main) await main();
