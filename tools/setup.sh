@@ -69,18 +69,12 @@ need() {
 check_all() {
   missing_required=""
   missing_wanted=""
-  lib='/usr/lib/*-linux-gnu /usr/lib64 /lib64 /usr/lib'
-  libpcap=""
-  headers=""
-  for folder in $lib; do libpcap="$libpcap $folder/libpcap.so.*"; done
-  headers="/usr/include/apache2/mod_ssl.h /usr/include/httpd/mod_ssl.h /usr/include/httpd/httpd.h"
-
-  need run required libpcap0.8 libpcap has_file $libpcap
+  need run required libpcap0.8 libpcap has_file '/usr/lib/*-linux-gnu/libpcap.so.*' '/usr/lib64/libpcap.so.*' '/usr/lib/libpcap.so.*'
 
   need demo required apache2-bin httpd+mod_ssl+mod_http2 has_command apache2 httpd
   need demo required - mod_ssl has_file /usr/lib/apache2/modules/mod_ssl.so '/usr/lib*/httpd/modules/mod_ssl.so'
   need demo required - mod_http2 has_file /usr/lib/apache2/modules/mod_http2.so '/usr/lib*/httpd/modules/mod_http2.so'
-  need demo required apache2-dev httpd-devel has_file $headers
+  need demo required apache2-dev httpd-devel has_file /usr/include/apache2/mod_ssl.h /usr/include/httpd/mod_ssl.h
   need demo required media-types mailcap has_file /etc/mime.types
   need demo required gcc+libc6-dev gcc has_command gcc cc
   need demo required make make has_command make
