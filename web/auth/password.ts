@@ -30,18 +30,19 @@ export class PasswordHasher {
   readonly algorithm: "argon2id" | "scrypt";
   readonly #gate = new Gate(navigator.hardwareConcurrency);
   /** Hash of a password nobody knows: checked where there is no account, so that both cost the same. */
-  readonly #decoy: Promise<string>;
+  #decoy = "";
 
   private constructor(algorithm: "argon2id" | "scrypt") {
     this.algorithm = algorithm;
-    this.#decoy = this.hash(crypto.randomUUID());
   }
 
   /** Picks Argon2id if this runtime's answers a known question rightly, else scrypt. */
   static async create(): Promise<PasswordHasher> {
-    return new PasswordHasher(
+    const hasher = new PasswordHasher(
       await argon2Works() ? "argon2id" : "scrypt",
     );
+    hasher.#decoy = await hasher.hash(crypto.randomUUID());
+    return hasher;
   }
 
   /** A new PHC string of `password`. */
@@ -64,7 +65,7 @@ export class PasswordHasher {
   /** Whether `password` is the one behind `phc`; undefined takes as long and is always wrong. */
   async verify(password: string, phc: string | undefined): Promise<boolean> {
     const known = phc !== undefined && phc !== "";
-    const stored = known ? phc : await this.#decoy;
+    const stored = known ? phc : this.#decoy;
     const same = await this.#gate.run(() => matches(password, stored));
     return known && same;
   }
