@@ -1,0 +1,166 @@
+/** One address. @module */
+import type { VNode } from "preact";
+import { printable } from "../../lib/text.ts";
+import type {
+  AddressFacts,
+  DetectionLine,
+  UsedRow,
+  UserAgentRow,
+} from "../data/address.ts";
+import type { Loaded } from "../data/ask.ts";
+import type { TimeRange } from "../data/range.ts";
+import { withRange } from "../data/range.ts";
+import type { RequestRow } from "../data/requests.ts";
+import type { Traffic } from "../data/traffic.ts";
+import CopyButton from "../islands/CopyButton.tsx";
+import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
+import { bytes, compact, count, dayClock, percent } from "./format.ts";
+import { DetectionLines, UserAgentTable, UseTable } from "./lists.tsx";
+import { usePage } from "./page_view.ts";
+import { Empty, Panel, PanelError } from "./panel.tsx";
+import { RequestsCard } from "./requests_card.tsx";
+import { Moment } from "./text.tsx";
+import { TrafficChart, TrafficLegend } from "./traffic_chart.tsx";
+import { HostLink, Ja4Link, networkText } from "./values.tsx";
+
+export interface AddressPageData {
+  readonly ip: string;
+  readonly range: TimeRange;
+  readonly facts: Loaded<AddressFacts>;
+  readonly traffic: Loaded<Traffic>;
+  readonly fingerprints: Loaded<UsedRow[]>;
+  readonly hosts: Loaded<UsedRow[]>;
+  readonly userAgents: Loaded<UserAgentRow[]>;
+  readonly detections: Loaded<DetectionLine[]>;
+  readonly requests: Loaded<RequestRow[]>;
+}
+
+export function AddressPage(data: AddressPageData): VNode {
+  const { ip, range, facts, traffic } = data;
+  return (
+    <>
+      <div class="page-head">
+        <h1 class="mono">{ip}</h1>
+        <CopyButton text={ip} label="address" />
+        {facts.ok && facts.value.networkKind !== ""
+          ? <span class="badge warn">{printable(facts.value.networkKind)}</span>
+          : null}
+        {facts.ok && facts.value.bot_name !== ""
+          ? <span class="badge ok">{printable(facts.value.bot_name)}</span>
+          : null}
+        <span class="page-note">{range.label}</span>
+      </div>
+      {facts.ok ? <Facts facts={facts.value} /> : (
+        <section class="card">
+          <PanelError message={facts.message} />
+        </section>
+      )}
+      <div class="grid">
+        <Panel
+          title="Requests over time"
+          class="span-8"
+          loaded={traffic}
+          {...(traffic.ok && traffic.value.requests > 0
+            ? { actions: <TrafficLegend traffic={traffic.value} /> }
+            : {})}
+        >
+          {(value) =>
+            value.requests === 0
+              ? <NoRequests facts={facts} />
+              : <TrafficChart traffic={value} range={range} />}
+        </Panel>
+        <DetectionLines lines={data.detections} class="span-4" />
+        <Panel
+          title="Fingerprints"
+          class="span-7 flush"
+          loaded={data.fingerprints}
+        >
+          {(rows) => (
+            <UseTable
+              head="JA4"
+              rows={rows}
+              show={(row) => <Ja4Link ja4={row.value} />}
+            />
+          )}
+        </Panel>
+        <Panel title="Hosts" class="span-5 flush" loaded={data.hosts}>
+          {(rows) => (
+            <UseTable
+              head="Host"
+              rows={rows}
+              show={(row) => <HostLink host={row.value} />}
+            />
+          )}
+        </Panel>
+        <Panel
+          title="User agents"
+          class="span-12 flush"
+          loaded={data.userAgents}
+        >
+          {(rows) => <UserAgentTable rows={rows} />}
+        </Panel>
+        <div class="span-12">
+          <RequestsCard
+            rows={data.requests}
+            fromMs={range.from.getTime()}
+            toMs={range.to.getTime()}
+            total={facts.ok ? facts.value.requests : 0}
+            showHost
+          />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Facts({ facts }: { facts: AddressFacts }): VNode {
+  const { requests, status4xx, status5xx } = facts;
+  return (
+    <FactsStrip label="Facts">
+      <Fact name="Network">{networkText(facts) || "not known"}</Fact>
+      <Fact name="Requests">
+        <span title={count(requests)}>{compact(requests)}</span>
+      </Fact>
+      <Fact name="Handshakes">{count(facts.handshakes)}</Fact>
+      <Fact name="Client errors">
+        {percent(requests === 0 ? 0 : status4xx / requests)}
+      </Fact>
+      <Fact name="Server errors">
+        {percent(requests === 0 ? 0 : status5xx / requests)}
+      </Fact>
+      <Fact name="Sent to it">{bytes(facts.responseBytes)}</Fact>
+      <SeenFacts
+        first={facts.firstSeenMs === undefined
+          ? undefined
+          : <Moment ms={facts.firstSeenMs} format={dayClock} label />}
+        last={facts.lastSeenMs === undefined
+          ? undefined
+          : <Moment ms={facts.lastSeenMs} format={dayClock} label />}
+      />
+    </FactsStrip>
+  );
+}
+
+function NoRequests({ facts }: { facts: Loaded<AddressFacts> }): VNode {
+  const { url } = usePage();
+  const last = facts.ok ? facts.value.lastSeenMs : undefined;
+  if (last === undefined) {
+    return (
+      <Empty title="This address was never seen">
+        Nothing that is kept came from it.
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No request in this time range">
+      <a
+        href={withRange(url.pathname, url, {
+          from: new Date(last - 12 * 3_600_000).toISOString(),
+          to: new Date(last + 3_600_000).toISOString(),
+        })}
+      >
+        Show the time when it was last seen
+      </a>
+    </Empty>
+  );
+}

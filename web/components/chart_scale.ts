@@ -1,0 +1,71 @@
+/** Arithmetic that the charts share. Positions along x are per cent of the plot, so that it may have any width. @module */
+import { day, hourMinute } from "./format.ts";
+
+/** `12.345%`, short enough for a thousand of them. */
+export function per(share: number): string {
+  return `${Number((share * 100).toFixed(3))}%`;
+}
+
+/** Round values from 0 upwards that cover `max`, at most `count` steps. */
+export function ticksOf(max: number, count = 3): number[] {
+  if (!(max > 0)) return [0];
+  const rough = max / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((one) => one * power)
+    .find((one) => one >= rough) ?? 10 * power;
+  const whole = Math.max(step, max < count ? 1 : step);
+  const ticks: number[] = [];
+  for (let value = 0; value < max + whole; value += whole) ticks.push(value);
+  return ticks;
+}
+
+/** A label below the plot. */
+export interface TimeTick {
+  /** 0..1 from left. */
+  readonly at: number;
+  readonly text: string;
+  /** Left out where there is little room. */
+  readonly minor: boolean;
+}
+
+const TICK_STEPS_S = [
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  3600,
+  7200,
+  10_800,
+  21_600,
+  43_200,
+  86_400,
+  2 * 86_400,
+  7 * 86_400,
+  30 * 86_400,
+];
+
+/** Labels at round times between two instants: hours, or days where they are far apart. */
+export function timeTicks(
+  fromMs: number,
+  toMs: number,
+  zone: string,
+): TimeTick[] {
+  const span = (toMs - fromMs) / 1000;
+  const stepS = TICK_STEPS_S.find((step) => span / step <= 8) ??
+    90 * 86_400;
+  const ticks: TimeTick[] = [];
+  const stepMs = stepS * 1000;
+  let index = 0;
+  for (let at = Math.ceil(fromMs / stepMs) * stepMs; at < toMs; at += stepMs) {
+    const share = (at - fromMs) / (toMs - fromMs);
+    if (share < 0.02 || share > 0.98) continue;
+    ticks.push({
+      at: share,
+      text: stepS >= 86_400 ? day(at, zone).slice(5) : hourMinute(at, zone),
+      minor: index++ % 2 === 1,
+    });
+  }
+  return ticks;
+}

@@ -1,0 +1,326 @@
+/**
+ * Requests over time as stacked columns by class, the usual volume as a dashed line over them, and the
+ * detections that began in each column below.
+ *
+ * The plot has no fixed width: x is in per cent, and the line lies in an inner svg that is stretched
+ * without its stroke.
+ *
+ * @module
+ */
+import type { VNode } from "preact";
+import type { DetectionColumn } from "../data/open_detections.ts";
+import type { TimeRange } from "../data/range.ts";
+import { withParams } from "../data/range.ts";
+import { BY_WEIGHT } from "../data/severity.ts";
+import {
+  type Traffic,
+  TRAFFIC_CLASSES,
+  type TrafficClass,
+  type TrafficColumn,
+} from "../data/traffic.ts";
+import { per, ticksOf, timeTicks } from "./chart_scale.ts";
+import {
+  compact,
+  count,
+  dayClock,
+  duration,
+  hourMinute,
+  zoneLabel,
+} from "./format.ts";
+import { usePage } from "./page_view.ts";
+import { TableAlternative } from "./table_alternative.tsx";
+
+const CLASS_WORDS: Readonly<Record<TrafficClass, string>> = {
+  unscored: "Not scored yet",
+  human: "Human",
+  verified: "Verified bots",
+  likely: "Likely automated",
+  anomalous: "Anomalous",
+};
+
+/** Heights in pixels: room for the unit, columns, gap, lane of detections, labels. */
+const TOP = 18;
+const PLOT = 190;
+const LANE_GAP = 18;
+const LANE = 28;
+const LABELS = 22;
+const HEIGHT = TOP + PLOT + LANE_GAP + LANE + LABELS;
+const AXIS_WIDTH = 44;
+/** Share of its slot that a column fills. */
+const FILL = 0.84;
+
+/** The legend with the total of each class, for the head of the card. */
+export function TrafficLegend({ traffic }: { traffic: Traffic }): VNode {
+  return (
+    <ul class="legend">
+      {TRAFFIC_CLASSES.toReversed().filter((name) =>
+        name !== "unscored" || traffic.totals.unscored > 0
+      ).map((name) => (
+        <li key={name}>
+          <span class={`key cls-${name}`} />
+          {CLASS_WORDS[name]} <b>{compact(traffic.totals[name])}</b>
+        </li>
+      ))}
+      {traffic.usualFrom === "nothing" ? null : (
+        <li>
+          <svg class="key-line" width="20" height="8" aria-hidden="true">
+            <line x1="0" y1="4" x2="20" y2="4" class="usual" />
+          </svg>
+          {traffic.usualFrom === "weeks" ? "usual" : "the day before"}
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** The chart. Without `detections` it has no lane for them. */
+export function TrafficChart(
+  { traffic, range, detections }: {
+    traffic: Traffic;
+    range: TimeRange;
+    detections?: readonly DetectionColumn[];
+  },
+): VNode {
+  const { url, zone } = usePage();
+  const { columns } = traffic;
+  const firstMs = columns[0]?.atMs ?? 0;
+  const stepMs = range.stepS * 1000;
+  const endMs = firstMs + columns.length * stepMs;
+  const max = Math.max(
+    1,
+    ...columns.map((column) => Math.max(column.total, column.usual ?? 0)),
+  );
+  const ticks = ticksOf(max);
+  const top = ticks.at(-1) ?? 1;
+  const y = (value: number): number => TOP + PLOT - value / top * PLOT;
+  const summary = `${
+    count(traffic.requests)
+  } requests in ${columns.length} columns of ${duration(range.stepS)}, ${
+    count(traffic.totals.anomalous)
+  } of them anomalous; at most ${
+    count(Math.max(0, ...columns.map((column) => column.total)))
+  } in one column.`;
+  const height = detections === undefined ? TOP + PLOT + LABELS : HEIGHT;
+  return (
+    <figure class="chart">
+      <div class="chart-body">
+        <svg
+          class="chart-plot"
+          width="100%"
+          height={height}
+          role="img"
+          aria-label={`Requests by traffic class. ${summary}`}
+        >
+          <title>Requests by traffic class</title>
+          <desc>{summary}</desc>
+          <text x="0" y="11" class="axis">
+            Requests per {duration(range.stepS)}
+          </text>
+          {ticks.map((value) => (
+            <line
+              key={value}
+              class={value === 0 ? "base" : "grid"}
+              x1="0"
+              x2="100%"
+              y1={y(value)}
+              y2={y(value)}
+            />
+          ))}
+          {columns.map((column, index) => (
+            <Column
+              key={column.atMs}
+              column={column}
+              x={(index + (1 - FILL) / 2) / columns.length}
+              width={FILL / columns.length}
+              y={y}
+              label={`${hourMinute(column.atMs, zone)} ${zoneLabel(zone)}`}
+            />
+          ))}
+          <UsualLine columns={columns} top={top} />
+          {detections === undefined ? null : (
+            <DetectionLane
+              detections={detections}
+              firstMs={firstMs}
+              stepMs={stepMs}
+              columns={columns.length}
+            />
+          )}
+          {timeTicks(firstMs, endMs, zone).map((tick) => (
+            <text
+              key={tick.at}
+              class={tick.minor ? "axis tick-minor" : "axis"}
+              x={per(tick.at)}
+              y={height - 6}
+              text-anchor="middle"
+            >
+              {tick.text}
+            </text>
+          ))}
+        </svg>
+        <svg
+          class="chart-axis"
+          width={AXIS_WIDTH}
+          height={height}
+          aria-hidden="true"
+        >
+          {ticks.map((value) => (
+            <text key={value} class="axis" x="8" y={y(value) + 4}>
+              {compact(value)}
+            </text>
+          ))}
+        </svg>
+      </div>
+      <TableAlternative
+        caption={`Requests by traffic class, times in ${zoneLabel(zone)}`}
+        head={[
+          `From (${zoneLabel(zone)})`,
+          "All",
+          ...TRAFFIC_CLASSES.toReversed().map((name) => CLASS_WORDS[name]),
+          "Usual",
+        ]}
+        rows={columns.filter((column) => column.total > 0).map((column) => [
+          <a
+            key="from"
+            href={withParams(url, {
+              from: new Date(column.atMs).toISOString(),
+              to: new Date(column.atMs + stepMs).toISOString(),
+            })}
+          >
+            {dayClock(column.atMs, zone)}
+          </a>,
+          count(column.total),
+          ...TRAFFIC_CLASSES.toReversed().map((name) =>
+            count(column.counts[name])
+          ),
+          column.usual === undefined ? "" : count(column.usual),
+        ])}
+      />
+    </figure>
+  );
+}
+
+function Column(
+  { column, x, width, y, label }: {
+    column: TrafficColumn;
+    x: number;
+    width: number;
+    y: (value: number) => number;
+    label: string;
+  },
+): VNode | null {
+  if (column.total === 0) return null;
+  let below = 0;
+  const parts = TRAFFIC_CLASSES.filter((name) => column.counts[name] > 0);
+  return (
+    <g>
+      <title>
+        {`${label}: ${count(column.total)} requests${
+          parts.toReversed().map((name) =>
+            `, ${CLASS_WORDS[name].toLowerCase()} ${count(column.counts[name])}`
+          ).join("")
+        }`}
+      </title>
+      {parts.map((name) => {
+        const from = below;
+        below += column.counts[name];
+        const high = y(from) - y(below);
+        return (
+          <rect
+            key={name}
+            class={`cls-${name}`}
+            x={per(x)}
+            width={per(width)}
+            y={Number(y(below).toFixed(2))}
+            // A hair of surface between the classes, so that they part without their colours too.
+            height={Number(Math.max(0.6, high - (high > 3 ? 1 : 0)).toFixed(2))}
+          />
+        );
+      })}
+    </g>
+  );
+}
+
+function UsualLine(
+  { columns, top }: { columns: readonly TrafficColumn[]; top: number },
+): VNode | null {
+  const points = columns.flatMap((column, index) =>
+    column.usual === undefined
+      ? []
+      : [`${index + 0.5},${(PLOT - column.usual / top * PLOT).toFixed(1)}`]
+  );
+  if (points.length < 2) return null;
+  const line = points.join(" ");
+  return (
+    <svg
+      x="0"
+      y={TOP}
+      width="100%"
+      height={PLOT}
+      viewBox={`0 0 ${columns.length} ${PLOT}`}
+      preserveAspectRatio="none"
+    >
+      <polyline
+        class="usual-halo"
+        points={line}
+        vector-effect="non-scaling-stroke"
+      />
+      <polyline
+        class="usual"
+        points={line}
+        vector-effect="non-scaling-stroke"
+      />
+    </svg>
+  );
+}
+
+function DetectionLane(
+  { detections, firstMs, stepMs, columns }: {
+    detections: readonly DetectionColumn[];
+    firstMs: number;
+    stepMs: number;
+    columns: number;
+  },
+): VNode {
+  const base = TOP + PLOT + LANE_GAP + LANE;
+  const most = Math.max(
+    4,
+    ...detections.map(({ counts }) =>
+      BY_WEIGHT.reduce((sum, one) => sum + counts[one], 0)
+    ),
+  );
+  return (
+    <g>
+      <text x="0" y={TOP + PLOT + 13} class="axis">Detections</text>
+      <line class="base" x1="0" x2="100%" y1={base} y2={base} />
+      {detections.map(({ atMs, counts }) => {
+        const slot = Math.floor((atMs - firstMs) / stepMs);
+        if (slot < 0 || slot >= columns) return null;
+        let below = 0;
+        return (
+          <g key={atMs}>
+            <title>
+              {BY_WEIGHT.filter((one) => counts[one] > 0)
+                .map((one) => `${counts[one]} ${one}`).join(", ")}
+            </title>
+            {BY_WEIGHT.toReversed().filter((one) => counts[one] > 0).map(
+              (one) => {
+                const high = Math.max(3, counts[one] / most * LANE);
+                below += high;
+                return (
+                  <rect
+                    key={one}
+                    class={`sev-${one}`}
+                    x={per((slot + (1 - FILL) / 2) / columns)}
+                    width={per(Math.max(FILL, columns / 160) / columns)}
+                    y={Number((base - below).toFixed(2))}
+                    height={Number((high - 0.6).toFixed(2))}
+                  />
+                );
+              },
+            )}
+          </g>
+        );
+      })}
+    </g>
+  );
+}

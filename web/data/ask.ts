@@ -1,0 +1,76 @@
+/** How pages ask ClickHouse: limits on every question, and a failure that stays inside its panel. @module */
+import { getLogger } from "@logtape/logtape";
+import {
+  type Database,
+  DatabaseError,
+  type QueryOptions,
+} from "../../lib/clickhouse.ts";
+import { parseIp } from "../../lib/ip.ts";
+import { type Sql, sql } from "../../lib/sql.ts";
+
+/** What a page may cost the database: seconds and bytes. A person does not wait longer. */
+const LIMITS: QueryOptions = {
+  timeoutMs: 10_000,
+  settings: { max_execution_time: 8, max_memory_usage: 2e9 },
+};
+
+/** Rows of a SELECT under the limits of a page. */
+export function ask<Row>(db: Database, statement: Sql): Promise<Row[]> {
+  return db.query<Row>(statement, LIMITS);
+}
+
+/** The only row of an aggregate without GROUP BY. */
+export async function askOne<Row>(
+  db: Database,
+  statement: Sql,
+): Promise<Row | undefined> {
+  return (await ask<Row>(db, statement))[0];
+}
+
+/** What a panel shows: its data, or a sentence in its place. */
+export type Loaded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string };
+
+/** Awaits the data of one panel. A database that fails costs this panel, never the page. */
+export async function attempt<T>(question: Promise<T>): Promise<Loaded<T>> {
+  try {
+    return { ok: true, value: await question };
+  } catch (thrown) {
+    if (!(thrown instanceof DatabaseError)) throw thrown;
+    getLogger("web").warn("A question of a page failed", {
+      code: thrown.code,
+      error: thrown.message,
+    });
+    return { ok: false, message: sentenceFor(thrown) };
+  }
+}
+
+/** For the analyst: no SQL, no names of hosts. The log has the rest. */
+function sentenceFor(error: DatabaseError): string {
+  switch (error.code) {
+    case undefined:
+      return "The database does not answer.";
+    case 159:
+      return "The question took too long. A shorter time range may help.";
+    case 241:
+      return "The question needs too much memory. A shorter time range may help.";
+    case 60:
+    case 81:
+      return "The tables are not there yet: migrations have not run.";
+    default:
+      return `The database refused the question (code ${error.code}).`;
+  }
+}
+
+/** Canonical text of an address as ClickHouse writes an IPv6 column. */
+export function ipText(column: string): string {
+  return parseIp(column) ?? column;
+}
+
+/** Condition on `scores`: windows that overlap `from` to `to`. A window is at most a day long. */
+export function scoredIn(from: Date, to: Date): Sql {
+  return sql`window_start >= ${new Date(
+    from.getTime() - 86_400_000,
+  )} AND addSeconds(window_start, window_s) > ${from} AND window_start < ${to}`;
+}

@@ -1,0 +1,224 @@
+/** One detection with everything its page shows about why, whose and since when. @module */
+import type { Reason, RuleHit, Severity } from "../../lib/events.ts";
+import { SEVERITIES } from "../../lib/events.ts";
+import type { Database } from "../../lib/clickhouse.ts";
+import { sql, typed } from "../../lib/sql.ts";
+import { ask, askOne, ipText } from "./ask.ts";
+import { severityOf } from "./severity.ts";
+
+/** A detection and its present triage state. */
+export interface DetectionView {
+  readonly id: string;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  readonly src_ip: string;
+  readonly ja4: string;
+  readonly http_host: string;
+  readonly severity: Severity;
+  readonly score: number;
+  readonly p_value: number;
+  readonly base: number;
+  readonly title: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly reasons: readonly Reason[];
+  readonly rules: readonly RuleHit[];
+  readonly requests: number;
+  readonly windows: number;
+  readonly user_agent: string;
+  readonly asn: number;
+  readonly as_org: string;
+  readonly country: string;
+  readonly networkKind: string;
+  readonly campaign_id: string;
+  readonly model_id: string;
+  readonly state: string;
+  readonly verdict: string;
+  readonly assignee: string;
+}
+
+/** The detection `id`; undefined if there is none. */
+export async function loadDetection(
+  db: Database,
+  id: string,
+): Promise<DetectionView | undefined> {
+  const row = await askOne<RawDetection>(
+    db,
+    sql`SELECT id, toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
+        toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms, toString(src_ip) AS src_ip_text,
+        ja4, http_host, toString(severity) AS severity_word, round(score, 6) AS score_number,
+        toFloat64(p_value) AS p_number, round(base, 6) AS base_number, title, summary, tags, reasons, rules,
+        toFloat64(requests) AS request_count, windows, user_agent, asn, toString(country) AS country_text,
+        dictGet('dict_networks', 'as_org', src_ip) AS as_org,
+        dictGet('dict_networks', 'kind', src_ip) AS network_kind,
+        campaign_id, model_id, state, verdict, assignee
+      FROM detections_current WHERE id = ${id}`,
+  );
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    firstSeenMs: row.first_ms,
+    lastSeenMs: row.last_ms,
+    src_ip: ipText(row.src_ip_text),
+    ja4: row.ja4,
+    http_host: row.http_host,
+    severity: severityOf(row.severity_word),
+    score: row.score_number,
+    p_value: row.p_number,
+    base: row.base_number,
+    title: row.title,
+    summary: row.summary,
+    tags: row.tags,
+    reasons: readList(row.reasons, isReason),
+    rules: readList(row.rules, isRuleHit),
+    requests: row.request_count,
+    windows: row.windows,
+    user_agent: row.user_agent,
+    asn: row.asn,
+    as_org: row.as_org,
+    country: row.country_text,
+    networkKind: row.network_kind,
+    campaign_id: row.campaign_id,
+    model_id: row.model_id,
+    state: row.state,
+    verdict: row.verdict,
+    assignee: row.assignee,
+  };
+}
+
+interface RawDetection {
+  id: string;
+  first_ms: number;
+  last_ms: number;
+  src_ip_text: string;
+  ja4: string;
+  http_host: string;
+  severity_word: string;
+  score_number: number;
+  p_number: number;
+  base_number: number;
+  title: string;
+  summary: string;
+  tags: string[];
+  reasons: string;
+  rules: string;
+  request_count: number;
+  windows: number;
+  user_agent: string;
+  asn: number;
+  country_text: string;
+  as_org: string;
+  network_kind: string;
+  campaign_id: string;
+  model_id: string;
+  state: string;
+  verdict: string;
+  assignee: string;
+}
+
+/** The entries of a JSON array that are what they should be; of broken JSON, none. */
+function readList<T>(json: string, is: (value: unknown) => value is T): T[] {
+  try {
+    const list: unknown = JSON.parse(json);
+    return Array.isArray(list) ? list.filter(is) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isReason(value: unknown): value is Reason {
+  if (value === null || typeof value !== "object") return false;
+  const reason = value as Partial<Reason>;
+  return typeof reason.feature === "string" &&
+    [
+      reason.value,
+      reason.p5,
+      reason.p50,
+      reason.p95,
+      reason.percentile,
+      reason.contribution,
+    ].every((number) => Number.isFinite(number));
+}
+
+function isRuleHit(value: unknown): value is RuleHit {
+  if (value === null || typeof value !== "object") return false;
+  const hit = value as Partial<RuleHit>;
+  return typeof hit.rule === "string" && typeof hit.text === "string" &&
+    SEVERITIES.some((severity) => severity === hit.severity);
+}
+
+/** What else is known of the source. */
+export interface SourceFacts {
+  /** Other detections of the address. */
+  readonly otherDetections: number;
+  /** First request of the address within what is kept, milliseconds since the epoch. */
+  readonly firstSeenMs?: number;
+  /** Lists that hold the address, the fingerprint or the host. */
+  readonly lists: readonly string[];
+}
+
+/** {@linkcode SourceFacts} of a detection's address. */
+export async function loadSourceFacts(
+  db: Database,
+  detection: Pick<DetectionView, "id" | "src_ip" | "ja4" | "http_host">,
+): Promise<SourceFacts> {
+  const ip = typed(detection.src_ip, "IPv6");
+  const [others, first, lists] = await Promise.all([
+    askOne<{ n: number }>(
+      db,
+      sql`SELECT toUInt32(count()) AS n FROM detections FINAL
+        WHERE src_ip = ${ip} AND id != ${detection.id}`,
+    ),
+    askOne<{ first: number; n: number }>(
+      db,
+      sql`SELECT toUnixTimestamp(min(bucket)) AS first, toUInt32(count()) AS n
+        FROM entity_5m WHERE src_ip = ${ip}`,
+    ),
+    ask<{ list: string }>(
+      db,
+      sql`SELECT DISTINCT list FROM list_entries FINAL
+        WHERE expires_at > now() AND ((kind = 'ip' AND value = ${detection.src_ip})
+          OR (kind = 'ja4' AND value = ${detection.ja4} AND value != '')
+          OR (kind = 'http_host' AND value = ${detection.http_host} AND value != ''))
+        ORDER BY list`,
+    ),
+  ]);
+  return {
+    otherDetections: others?.n ?? 0,
+    lists: lists.map((row) => row.list),
+    ...(first !== undefined && first.n > 0
+      ? { firstSeenMs: first.first * 1000 }
+      : {}),
+  };
+}
+
+/** Place of a detection in the inbox, for the links to the one before and after. */
+export interface Neighbours {
+  /** From 1. */
+  readonly position: number;
+  readonly total: number;
+  readonly previous?: string;
+  readonly next?: string;
+}
+
+/** {@linkcode Neighbours} in the inbox by severity and score; undefined if it is not in the inbox. */
+export async function loadNeighbours(
+  db: Database,
+  id: string,
+): Promise<Neighbours | undefined> {
+  const rows = await ask<{ id: string }>(
+    db,
+    sql`SELECT id FROM detections_current WHERE state IN ('open', 'acknowledged')
+      ORDER BY toFloat64(toInt8(severity)) * 10 + toFloat64(score) DESC, id DESC LIMIT 1000`,
+  );
+  const at = rows.findIndex((row) => row.id === id);
+  if (at < 0) return undefined;
+  const previous = rows[at - 1]?.id;
+  const next = rows[at + 1]?.id;
+  return {
+    position: at + 1,
+    total: rows.length,
+    ...(previous === undefined ? {} : { previous }),
+    ...(next === undefined ? {} : { next }),
+  };
+}

@@ -1,0 +1,39 @@
+/** What every page's handler begins with: its range, and what its components share. @module */
+import { type Context, HttpError } from "fresh";
+import type { PageView } from "../components/page_view.ts";
+import type { State } from "../utils.ts";
+import { attempt } from "./ask.ts";
+import { loadFirstData } from "./overview.ts";
+import { parseRange, type TimeRange } from "./range.ts";
+
+/** The clock, zone and rights that a page's components need. */
+export function pageView(ctx: Context<State>): PageView {
+  return {
+    url: ctx.url,
+    nowMs: ctx.state.now() / 1000,
+    zone: ctx.state.preferences.zone,
+    mayTriage: ctx.state.can("triage"),
+  };
+}
+
+/**
+ * The range of the URL, or the shortest that covers the data.
+ *
+ * @throws {HttpError} 400 with a sentence if the URL's range cannot be understood.
+ */
+export async function pageRange(ctx: Context<State>): Promise<TimeRange> {
+  const nowMs = ctx.state.now() / 1000;
+  const { searchParams } = ctx.url;
+  const explicit = searchParams.has("from") || searchParams.has("to");
+  const first = explicit
+    ? undefined
+    : await attempt(loadFirstData(ctx.state.db, nowMs));
+  const parsed = parseRange(
+    ctx.url,
+    nowMs,
+    first?.ok === true ? first.value : undefined,
+  );
+  if (!parsed.ok) throw new HttpError(400, parsed.message);
+  ctx.state.range = parsed.range;
+  return parsed.range;
+}

@@ -1,0 +1,64 @@
+/** Requests as they were logged, newest first, for the pages of a detection and an address. @module */
+import type { Match } from "../../lib/events.ts";
+import type { Database } from "../../lib/clickhouse.ts";
+import { type Sql, sql, typed } from "../../lib/sql.ts";
+import { ask } from "./ask.ts";
+
+/** One request, or a handshake that none followed (`match` tls_only). */
+export interface RequestRow {
+  readonly tsMs: number;
+  readonly match: Match;
+  readonly orphan_reason: string;
+  readonly http_method: string;
+  readonly http_host: string;
+  readonly url_path: string;
+  readonly url_query: string;
+  readonly http_version: string;
+  readonly status_code: number;
+  readonly response_bytes: number;
+  readonly user_agent: string;
+  readonly ja4: string;
+  /** Names of the request's headers, joined by commas. */
+  readonly header_order: string;
+}
+
+/** Whose requests. */
+export interface RequestFilter {
+  readonly src_ip: string;
+  readonly ja4?: string;
+  readonly http_host?: string;
+  readonly from: Date;
+  /** Inclusive. */
+  readonly to: Date;
+}
+
+/** Most requests that lanes are drawn from. */
+export const LANE_REQUESTS_MAX = 2000;
+
+/** The newest requests that match, at most {@linkcode LANE_REQUESTS_MAX}, newest first. */
+export async function loadRequests(
+  db: Database,
+  filter: RequestFilter,
+  limit = LANE_REQUESTS_MAX,
+): Promise<RequestRow[]> {
+  return await ask<RequestRow>(
+    db,
+    sql`SELECT toFloat64(toUnixTimestamp64Micro(ts)) / 1000 AS tsMs, toString(match) AS match, orphan_reason,
+        http_method, http_host, url_path, url_query, http_version, status_code,
+        toFloat64(http_events.response_bytes) AS response_bytes, user_agent, ja4, header_order
+      FROM http_events WHERE ${whereSql(filter)}
+      ORDER BY ts DESC LIMIT ${limit}`,
+  );
+}
+
+function whereSql(filter: RequestFilter): Sql {
+  const parts = [
+    sql`ts >= ${filter.from} AND ts <= ${filter.to}`,
+    sql`src_ip = ${typed(filter.src_ip, "IPv6")}`,
+  ];
+  if (filter.ja4 !== undefined) parts.push(sql`ja4 = ${filter.ja4}`);
+  if (filter.http_host !== undefined) {
+    parts.push(sql`http_host = ${filter.http_host}`);
+  }
+  return sql.join(parts, " AND ");
+}

@@ -1,0 +1,209 @@
+/**
+ * Requests over time by traffic class, from the five-minute counters (the raw events where a column is
+ * shorter), coloured by the scores of the windows they fall in, and the usual volume beside them.
+ *
+ * @module
+ */
+import type { Database } from "../../lib/clickhouse.ts";
+import { type Sql, sql, typed } from "../../lib/sql.ts";
+import { ask, scoredIn } from "./ask.ts";
+import type { TimeRange } from "./range.ts";
+
+/** In the order they are stacked, from the base line up. `unscored` = no window of it is scored (yet). */
+export const TRAFFIC_CLASSES = [
+  "unscored",
+  "human",
+  "verified",
+  "likely",
+  "anomalous",
+] as const;
+export type TrafficClass = typeof TRAFFIC_CLASSES[number];
+
+/** Requests by class. */
+export type ClassCounts = Readonly<Record<TrafficClass, number>>;
+
+/** One column of the chart. */
+export interface TrafficColumn {
+  /** Start, milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly counts: ClassCounts;
+  readonly total: number;
+  /** Median of the same time in earlier weeks, or of the day before; undefined without either. */
+  readonly usual?: number;
+}
+
+/** The traffic of a range. */
+export interface Traffic {
+  readonly columns: readonly TrafficColumn[];
+  readonly totals: ClassCounts;
+  readonly requests: number;
+  /** Share of the scored requests that are anomalous, 0..1. */
+  readonly anomalousShare: number;
+  /** What "usual" is taken from. */
+  readonly usualFrom: "weeks" | "day" | "nothing";
+}
+
+/** Seconds of a bucket of entity_5m; columns shorter than this come from the raw events. */
+const BUCKET_S = 300;
+/** Length of the windows of `scores` where none says: the detector's default. */
+const WINDOW_S = 3600;
+
+/** Which requests a page is about; empty = all. */
+export interface TrafficFilter {
+  readonly src_ip?: string;
+  readonly ja4?: string;
+}
+
+/** {@linkcode Traffic} of `range`. */
+export async function loadTraffic(
+  db: Database,
+  range: TimeRange,
+  filter: TrafficFilter = {},
+): Promise<Traffic> {
+  const stepMs = range.stepS * 1000;
+  const firstMs = Math.floor(range.from.getTime() / stepMs) * stepMs;
+  const start = new Date(firstMs);
+  const where = filterSql(filter);
+  const [classes, usual] = await Promise.all([
+    ask<{ at: number; class: string; requests: number }>(
+      db,
+      classesSql(range, start, where),
+    ),
+    Object.keys(filter).length === 0
+      ? loadUsual(db, range, start)
+      : { from: "nothing" as const, byColumn: new Map<number, number>() },
+  ]);
+  const byColumn = new Map<number, Record<TrafficClass, number>>();
+  for (const row of classes) {
+    const counts = byColumn.getOrInsertComputed(row.at * 1000, noCounts);
+    counts[classOf(row.class)] += row.requests;
+  }
+  const columns: TrafficColumn[] = [];
+  for (let atMs = firstMs; atMs < range.to.getTime(); atMs += stepMs) {
+    const counts = byColumn.get(atMs) ?? noCounts();
+    const expected = usual.byColumn.get(atMs);
+    columns.push({
+      atMs,
+      counts,
+      total: sumOf(counts),
+      ...(expected === undefined ? {} : { usual: expected }),
+    });
+  }
+  return { columns, usualFrom: usual.from, ...totalsOf(columns) };
+}
+
+function totalsOf(
+  columns: readonly TrafficColumn[],
+): Pick<Traffic, "totals" | "requests" | "anomalousShare"> {
+  const totals = noCounts();
+  for (const { counts } of columns) {
+    for (const name of TRAFFIC_CLASSES) totals[name] += counts[name];
+  }
+  const requests = sumOf(totals);
+  const scored = requests - totals.unscored;
+  return {
+    totals,
+    requests,
+    anomalousShare: scored === 0 ? 0 : totals.anomalous / scored,
+  };
+}
+
+function filterSql(filter: TrafficFilter): Sql {
+  const parts: Sql[] = [];
+  if (filter.src_ip !== undefined) {
+    parts.push(sql` AND src_ip = ${typed(filter.src_ip, "IPv6")}`);
+  }
+  if (filter.ja4 !== undefined) parts.push(sql` AND ja4 = ${filter.ja4}`);
+  return sql.join(parts, "");
+}
+
+function classesSql(range: TimeRange, start: Date, where: Sql): Sql {
+  const { stepS, to } = range;
+  const raw = stepS < BUCKET_S;
+  const source = raw
+    ? sql`SELECT toStartOfInterval(toDateTime(ts, 'UTC'), toIntervalSecond(${stepS})) AS slot,
+        http_host, ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot
+      FROM http_events
+      WHERE ts >= ${start} AND ts < ${to} AND match != 'tls_only'${where}
+      GROUP BY slot, http_host, ja4, src_ip`
+    : sql`SELECT bucket AS slot, http_host, ja4, src_ip,
+        toFloat64(sum(requests)) AS requests, max(bot_name) AS bot
+      FROM entity_5m
+      WHERE bucket >= ${start} AND bucket < ${to}${where}
+      GROUP BY slot, http_host, ja4, src_ip`;
+  // A window may be longer or shorter than a slot: both sides meet on the longer of the two.
+  const meetS = sql`(
+    SELECT greatest(${
+    raw ? stepS : BUCKET_S
+  }, ifNull(max(window_s), ${WINDOW_S}))
+    FROM scores WHERE ${scoredIn(start, to)}
+  )`;
+  return sql`WITH ${meetS} AS meet
+    SELECT toUnixTimestamp(toStartOfInterval(slot, toIntervalSecond(${stepS}))) AS at,
+      multiIf(scored.class != '', scored.class, bot != '', 'verified', 'unscored') AS class,
+      sum(requests) AS requests
+    FROM (${source}) AS seen
+    LEFT JOIN (
+      SELECT intDiv(toUnixTimestamp(window_start), meet) AS meeting, http_host, ja4, src_ip,
+        toString(argMax(traffic_class, score)) AS class
+      FROM scores FINAL
+      WHERE ${scoredIn(start, to)}${where}
+      GROUP BY meeting, http_host, ja4, src_ip
+    ) AS scored
+    ON intDiv(toUnixTimestamp(seen.slot), meet) = scored.meeting
+      AND seen.http_host = scored.http_host AND seen.ja4 = scored.ja4 AND seen.src_ip = scored.src_ip
+    GROUP BY at, class`;
+}
+
+/** Median of the same moment one to four weeks ago; of the day before where there is no week yet. */
+async function loadUsual(
+  db: Database,
+  range: TimeRange,
+  start: Date,
+): Promise<{ from: Traffic["usualFrom"]; byColumn: Map<number, number> }> {
+  const { stepS, to } = range;
+  // Columns shorter than the minutes of requests_1m have no past to compare with.
+  if (stepS < 60) return { from: "nothing", byColumn: new Map() };
+  const dayS = 86_400;
+  const lengthS = (to.getTime() - start.getTime()) / 1000;
+  const shifts = [7, 14, 21, 28].map((days) => days * dayS);
+  if (lengthS <= dayS) shifts.push(dayS);
+  const parts = shifts.map((shiftS) =>
+    sql`SELECT ${shiftS} AS shift,
+      toUnixTimestamp(toStartOfInterval(minute, toIntervalSecond(${stepS}))) + ${shiftS} AS at,
+      toFloat64(sum(events)) AS requests
+    FROM requests_1m
+    WHERE minute >= ${start} - toIntervalSecond(${shiftS})
+      AND minute < ${to} - toIntervalSecond(${shiftS}) AND match != 'tls_only'
+    GROUP BY at`
+  );
+  const rows = await ask<
+    { at: number; week: number; day: number; weeks: number }
+  >(
+    db,
+    sql`SELECT toUInt32(at) AS at, countIf(shift > ${dayS}) AS weeks,
+        medianExactIf(requests, shift > ${dayS}) AS week,
+        sumIf(requests, shift = ${dayS}) AS day
+      FROM (${sql.join(parts, " UNION ALL ")}) GROUP BY at ORDER BY at`,
+  );
+  const weekly = rows.some((row) => Number(row.weeks) > 0);
+  const byColumn = new Map(
+    rows.map((row) => [row.at * 1000, weekly ? row.week : row.day]),
+  );
+  return {
+    from: rows.length === 0 ? "nothing" : weekly ? "weeks" : "day",
+    byColumn,
+  };
+}
+
+function noCounts(): Record<TrafficClass, number> {
+  return { unscored: 0, human: 0, verified: 0, likely: 0, anomalous: 0 };
+}
+
+function sumOf(counts: ClassCounts): number {
+  return TRAFFIC_CLASSES.reduce((sum, name) => sum + counts[name], 0);
+}
+
+function classOf(text: string): TrafficClass {
+  return TRAFFIC_CLASSES.find((name) => name === text) ?? "unscored";
+}

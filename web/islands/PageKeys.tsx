@@ -1,0 +1,27 @@
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+
+/** The same switch as that of the list (ListKeys.tsx). */
+const KEYS_OFF = "ja4-keys-off";
+
+/** Keys for what the server has rendered: an element with `data-key="e"` is clicked by `e`. */
+export default function PageKeys(): VNode {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (localStorage.getItem(KEYS_OFF) === "1") return;
+      const target = event.target as HTMLElement;
+      if (target.matches("input, textarea, select")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!/^[a-z0-9]$/.test(event.key)) return;
+      const element = document.querySelector<HTMLElement>(
+        `[data-key="${event.key}"]`,
+      );
+      if (element === null) return;
+      event.preventDefault();
+      element.click();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  return <span class="page-keys" hidden />;
+}

@@ -1,0 +1,45 @@
+import { page } from "fresh";
+import { Head } from "fresh/runtime";
+import { HealthPage } from "../components/health_page.tsx";
+import { PageContext } from "../components/page_view.ts";
+import { attempt } from "../data/ask.ts";
+import { pageView } from "../data/page.ts";
+import {
+  loadCorrelation,
+  loadParts,
+  loadPipelineState,
+  loadProcessEvents,
+  loadTableSizes,
+} from "../data/pipeline.ts";
+import { define } from "../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { db } = ctx.state;
+    const nowMs = ctx.state.now() / 1000;
+    const [state, parts, events, tables, correlation] = await Promise.all([
+      attempt(loadPipelineState(db, nowMs)),
+      attempt(loadParts(db, nowMs)),
+      attempt(loadProcessEvents(db)),
+      attempt(loadTableSizes(db)),
+      attempt(loadCorrelation(db, nowMs)),
+    ]);
+    return page({
+      view: pageView(ctx),
+      state,
+      parts,
+      events,
+      tables,
+      correlation,
+    });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>System health · JA4 Platform</title>
+    </Head>
+    <HealthPage {...data} />
+  </PageContext.Provider>
+));

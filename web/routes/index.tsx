@@ -1,0 +1,110 @@
+import { page } from "fresh";
+import { Head } from "fresh/runtime";
+import { Overview } from "../components/overview.tsx";
+import { PageContext } from "../components/page_view.ts";
+import { attempt } from "../data/ask.ts";
+import { loadCampaigns } from "../data/campaigns.ts";
+import { loadDetectionPage } from "../data/detection_list.ts";
+import {
+  loadDetectionColumns,
+  loadOpenDetections,
+} from "../data/open_detections.ts";
+import {
+  loadFingerprintFigures,
+  loadRequestsBefore,
+} from "../data/overview.ts";
+import { pageRange, pageView } from "../data/page.ts";
+import { loadPipelineState } from "../data/pipeline.ts";
+import { loadScoreHistogram } from "../data/score_histogram.ts";
+import { loadPastShare } from "../data/threat_level.ts";
+import {
+  loadTopAddresses,
+  loadTopFingerprints,
+  loadTopHosts,
+  TOP_ORDERS,
+  type TopOrder,
+} from "../data/top.ts";
+import { loadTraffic } from "../data/traffic.ts";
+import { loadClaims } from "../data/user_agents.ts";
+import { askLive } from "../live_query.ts";
+import { define } from "../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { db } = ctx.state;
+    const range = await pageRange(ctx);
+    const nowMs = ctx.state.now() / 1000;
+    const order = (name: string): TopOrder =>
+      TOP_ORDERS.find((one) => one === ctx.url.searchParams.get(name)) ??
+        "requests";
+    const orders = { fp: order("fp"), ip: order("ip"), host: order("host") };
+    const [
+      traffic,
+      before,
+      fingerprints,
+      open,
+      lane,
+      pastShare,
+      pipeline,
+      attention,
+      topFingerprints,
+      topAddresses,
+      topHosts,
+      claims,
+      campaigns,
+      histogram,
+      live,
+    ] = await Promise.all([
+      attempt(loadTraffic(db, range)),
+      attempt(loadRequestsBefore(db, range)),
+      attempt(loadFingerprintFigures(db, range)),
+      attempt(loadOpenDetections(db, nowMs)),
+      attempt(loadDetectionColumns(db, range)),
+      attempt(loadPastShare(db, range)),
+      attempt(loadPipelineState(db, nowMs)),
+      attempt(
+        loadDetectionPage(db, {
+          view: "inbox",
+          sort: "severity",
+          filters: new Map(),
+        }, 5),
+      ),
+      attempt(loadTopFingerprints(db, range, orders.fp)),
+      attempt(loadTopAddresses(db, range, orders.ip)),
+      attempt(loadTopHosts(db, range, orders.host)),
+      attempt(loadClaims(db, range)),
+      attempt(loadCampaigns(db, range)),
+      attempt(loadScoreHistogram(db, range)),
+      attempt(askLive(db)),
+    ]);
+    return page({
+      view: pageView(ctx),
+      range,
+      orders,
+      traffic,
+      before,
+      fingerprints,
+      open,
+      lane,
+      pastShare,
+      pipeline,
+      attention,
+      topFingerprints,
+      topAddresses,
+      topHosts,
+      claims,
+      campaigns,
+      histogram,
+      live,
+    });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>Overview · JA4 Platform</title>
+    </Head>
+    <Overview {...data} />
+  </PageContext.Provider>
+));

@@ -1,0 +1,71 @@
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import { AddressPage } from "../../components/address_page.tsx";
+import { PageContext } from "../../components/page_view.ts";
+import {
+  loadAddressFacts,
+  loadDetectionsOf,
+  loadUsedFingerprints,
+  loadUsedHosts,
+  loadUsedUserAgents,
+} from "../../data/address.ts";
+import { attempt } from "../../data/ask.ts";
+import { pageRange, pageView } from "../../data/page.ts";
+import { withRange } from "../../data/range.ts";
+import { loadRequests } from "../../data/requests.ts";
+import { loadTraffic } from "../../data/traffic.ts";
+import { parseIp } from "../../../lib/ip.ts";
+import { define } from "../../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { db } = ctx.state;
+    const text = ctx.params["ip"] ?? "";
+    const ip = parseIp(text);
+    if (ip === undefined) {
+      throw new HttpError(404, `"${text.slice(0, 60)}" is not an IP address.`);
+    }
+    // One address has one page, however it was spelled.
+    if (ip !== text) return ctx.redirect(withRange(`/ip/${ip}`, ctx.url), 301);
+    const range = await pageRange(ctx);
+    const { from, to } = range;
+    const [
+      facts,
+      traffic,
+      fingerprints,
+      hosts,
+      userAgents,
+      detections,
+      requests,
+    ] = await Promise.all([
+      attempt(loadAddressFacts(db, ip, range)),
+      attempt(loadTraffic(db, range, { src_ip: ip })),
+      attempt(loadUsedFingerprints(db, ip, range)),
+      attempt(loadUsedHosts(db, ip, range)),
+      attempt(loadUsedUserAgents(db, ip, range)),
+      attempt(loadDetectionsOf(db, { src_ip: ip })),
+      attempt(loadRequests(db, { src_ip: ip, from, to })),
+    ]);
+    return page({
+      view: pageView(ctx),
+      ip,
+      range,
+      facts,
+      traffic,
+      fingerprints,
+      hosts,
+      userAgents,
+      detections,
+      requests,
+    });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>{`${data.ip} · JA4 Platform`}</title>
+    </Head>
+    <AddressPage {...data} />
+  </PageContext.Provider>
+));

@@ -1,0 +1,75 @@
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import { FingerprintPage } from "../../components/fingerprint_page.tsx";
+import { PageContext } from "../../components/page_view.ts";
+import { loadDetectionsOf } from "../../data/address.ts";
+import { attempt } from "../../data/ask.ts";
+import {
+  loadJa4Addresses,
+  loadJa4Facts,
+  loadJa4Hosts,
+  loadJa4Lists,
+  loadJa4Neighbours,
+  loadJa4UserAgents,
+} from "../../data/ja4.ts";
+import { pageRange, pageView } from "../../data/page.ts";
+import { isJa4 } from "../../data/search.ts";
+import { loadTraffic } from "../../data/traffic.ts";
+import { define } from "../../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { db } = ctx.state;
+    const ja4 = ctx.params["ja4"] ?? "";
+    if (!isJa4(ja4)) {
+      throw new HttpError(
+        404,
+        `"${
+          ja4.slice(0, 60)
+        }" is not a JA4: expected three parts such as t13d1516h2_8daaf6152771_b186095e22b6.`,
+      );
+    }
+    const range = await pageRange(ctx);
+    const [
+      facts,
+      lists,
+      traffic,
+      userAgents,
+      addresses,
+      hosts,
+      neighbours,
+      detections,
+    ] = await Promise.all([
+      attempt(loadJa4Facts(db, ja4, range)),
+      attempt(loadJa4Lists(db, ja4)),
+      attempt(loadTraffic(db, range, { ja4 })),
+      attempt(loadJa4UserAgents(db, ja4, range)),
+      attempt(loadJa4Addresses(db, ja4, range)),
+      attempt(loadJa4Hosts(db, ja4, range)),
+      attempt(loadJa4Neighbours(db, ja4)),
+      attempt(loadDetectionsOf(db, { ja4 })),
+    ]);
+    return page({
+      view: pageView(ctx),
+      ja4,
+      range,
+      facts,
+      lists,
+      traffic,
+      userAgents,
+      addresses,
+      hosts,
+      neighbours,
+      detections,
+    });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>{`${data.ja4} · JA4 Platform`}</title>
+    </Head>
+    <FingerprintPage {...data} />
+  </PageContext.Provider>
+));
