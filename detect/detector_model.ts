@@ -1,0 +1,202 @@
+/**
+ * The model that is in force: what was learned, the reference of browsers, and a second reference
+ * of native apps. It is made of windows of the last days, or, until there are enough, of the prior
+ * that ships with the program. What it takes to make it again is what is stored.
+ *
+ * @module
+ */
+import { decodeBase64, encodeBase64, sha256Hex } from "./encoding.ts";
+import type { UnixMicros } from "../lib/events.ts";
+import { COLUMN, FEATURES } from "../lib/features.ts";
+import { VERSION } from "../lib/version.ts";
+import { type FeatureMatrix, groupOf } from "./features.ts";
+import { botStanding } from "./known_bots.ts";
+import { Learned, type LearnedTables, type Span } from "./learned.ts";
+import { type Anchor, isAnchor, ReferenceModel } from "./reference_model.ts";
+import type { WindowFacts } from "./windows.ts";
+
+/** Anchor windows below which the shipped prior is used and the detector says that it is learning. */
+export const ANCHOR_ROWS_MIN = 128;
+/** Windows of apps below which apps have no reference of their own. */
+const APP_ROWS_MIN = 48;
+/** Rows kept of an anchor: more change no percentile that is shown. */
+const ANCHOR_ROWS_MAX = 2048;
+/** Windows of one network in an anchor: nobody shapes it alone. */
+const ROWS_PER_NETWORK_MAX = 200;
+/** Networks from which a client of its own kind must come to be an app, and how often it succeeds. */
+const APP_NETWORKS_MIN = 20;
+const APP_SUCCESS_MIN = 0.95;
+
+const WIDTH = FEATURES.length;
+
+/** Which reference a window is compared with. */
+export type ReferenceClass = "browser" | "app";
+
+/** An anchor as it is stored. */
+interface StoredAnchor {
+  readonly rows: number;
+  /** Base64 of little-endian float32, rows x feature_names.length. */
+  readonly values: string;
+  readonly actors: readonly number[];
+}
+
+/** Everything a model is made of. */
+export interface ModelBody {
+  readonly feature_names: readonly string[];
+  readonly learned: LearnedTables;
+  readonly browser: StoredAnchor;
+  readonly app?: StoredAnchor;
+}
+
+/** The model in force. */
+export interface DetectorModel {
+  /** Hex digest of what made it; its first 32 bits are the seed. */
+  readonly id: string;
+  /** Whether it rests on the shipped prior. */
+  readonly learning: boolean;
+  readonly trainedOn: Span;
+  readonly trainRows: number;
+  readonly learned: Learned;
+  readonly browser: ReferenceModel;
+  readonly app: ReferenceModel | undefined;
+  readonly body: ModelBody;
+}
+
+/** Makes the model of a body; equal bodies give equal models. */
+export async function buildModel(
+  body: ModelBody,
+  origin: { learning: boolean; trainedOn: Span; learned?: LearnedTables },
+): Promise<DetectorModel> {
+  const id = (await sha256Hex(JSON.stringify([VERSION, body]))).slice(0, 16);
+  const seed = Number.parseInt(id.slice(0, 8), 16);
+  return {
+    id,
+    learning: origin.learning,
+    trainedOn: origin.trainedOn,
+    trainRows: body.browser.rows + (body.app?.rows ?? 0),
+    learned: new Learned(origin.learned ?? body.learned),
+    browser: new ReferenceModel(anchorOf(body.browser), seed),
+    app: body.app === undefined
+      ? undefined
+      : new ReferenceModel(anchorOf(body.app), seed),
+    body,
+  };
+}
+
+/** The body that these windows give, or undefined if too few of them speak for people. */
+export function bodyOf(
+  windows: readonly WindowFacts[],
+  matrix: FeatureMatrix,
+  tables: LearnedTables,
+  denied: (facts: WindowFacts) => boolean,
+): ModelBody | undefined {
+  const learned = new Learned(tables);
+  const browser: number[] = [];
+  const app: number[] = [];
+  for (const [row, facts] of windows.entries()) {
+    if (denied(facts) || isBot(facts)) continue;
+    if (isAppWindow(facts, learned) && app.push(row)) continue;
+    if (facts.ja4 !== "" && facts.orders >= 2 && isAnchor(matrix, row)) {
+      browser.push(row);
+    }
+  }
+  const kept = takeAnchor(windows, matrix, browser);
+  if (kept.rows < ANCHOR_ROWS_MIN) return undefined;
+  const apps = takeAnchor(
+    windows,
+    matrix,
+    app.filter((row) =>
+      matrix.values[row * WIDTH + COLUMN.probe_hits] === 0 &&
+      (matrix.values[row * WIDTH + COLUMN.auth_failures] as number) < 2
+    ),
+  );
+  return {
+    feature_names: FEATURES.map(({ name }) => name),
+    learned: tables,
+    browser: kept,
+    ...(apps.rows >= APP_ROWS_MIN ? { app: apps } : {}),
+  };
+}
+
+/**
+ * Whether the window is of a native app: no browser by its own word, yet from many networks, with
+ * one fingerprint, and nearly always answered. Libraries and tools under their own names are not.
+ */
+export function isAppWindow(facts: WindowFacts, learned: Learned): boolean {
+  if (facts.ua_family !== "other" && facts.ua_family !== "okhttp") return false;
+  return facts.signatures.some(([signature]) => {
+    const group = learned.group(groupOf(facts.ja4, signature));
+    return group !== undefined && group.networks >= APP_NETWORKS_MIN &&
+      group.success >= APP_SUCCESS_MIN;
+  });
+}
+
+/** The reference that the window is compared with. */
+export function referenceFor(
+  model: DetectorModel,
+  facts: WindowFacts,
+): { reference: ReferenceModel; class: ReferenceClass } {
+  return model.app !== undefined && isAppWindow(facts, model.learned)
+    ? { reference: model.app, class: "app" }
+    : { reference: model.browser, class: "browser" };
+}
+
+function isBot(facts: WindowFacts): boolean {
+  const standing = botStanding({ ...facts, listed: facts.bot_name });
+  return facts.ua_family === "bot" || standing.verified !== "" ||
+    standing.falselyClaimed !== "";
+}
+
+/** At most {@linkcode ANCHOR_ROWS_MAX} of `rows`, evenly spread, few from any one network. */
+function takeAnchor(
+  windows: readonly WindowFacts[],
+  matrix: FeatureMatrix,
+  rows: readonly number[],
+): StoredAnchor {
+  const perNetwork = new Map<string, number>();
+  const allowed = rows.filter((row) => {
+    const network = networkOf((windows[row] as WindowFacts).src_ip);
+    const count = (perNetwork.get(network) ?? 0) + 1;
+    perNetwork.set(network, count);
+    return count <= ROWS_PER_NETWORK_MAX;
+  });
+  const step = Math.max(1, allowed.length / ANCHOR_ROWS_MAX);
+  const kept: number[] = [];
+  for (let at = 0; at < allowed.length; at += step) {
+    kept.push(allowed[Math.floor(at)] as number);
+  }
+  const values = new Float32Array(kept.length * WIDTH);
+  const numbers = new Map<string, number>();
+  const actors = kept.map((row, i) => {
+    values.set(
+      matrix.values.subarray(row * WIDTH, (row + 1) * WIDTH),
+      i * WIDTH,
+    );
+    const { src_ip } = windows[row] as WindowFacts;
+    return numbers.getOrInsertComputed(src_ip, () => numbers.size);
+  });
+  return {
+    rows: kept.length,
+    values: encodeBase64(new Uint8Array(values.buffer)),
+    actors,
+  };
+}
+
+function anchorOf(stored: StoredAnchor): Anchor {
+  const bytes = decodeBase64(stored.values);
+  return {
+    rows: stored.rows,
+    values: new Float32Array(bytes.buffer),
+    actors: stored.actors,
+  };
+}
+
+/** The /24 or /48 of an address, as text. */
+function networkOf(src_ip: string): string {
+  return src_ip.includes(":")
+    ? src_ip.split(":").slice(0, 3).join(":")
+    : src_ip.slice(0, src_ip.lastIndexOf("."));
+}
+
+/** The whole span of a body that has none: the prior's. */
+export const NO_SPAN: Span = { from: 0 as UnixMicros, to: 0 as UnixMicros };

@@ -1,0 +1,228 @@
+/**
+ * Window facts and what was learned -> feature vectors. Pure.
+ *
+ * @module
+ */
+import { COLUMN, type FeatureName, FEATURES } from "../lib/features.ts";
+import type { Learned } from "./learned.ts";
+import type { Signature, WindowFacts } from "./windows.ts";
+
+/** Feature vectors of windows. */
+export interface FeatureMatrix {
+  readonly rows: number;
+  /** Row-major, rows x FEATURES.length, in the units of FEATURES; finite. */
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/** The vectors of `windows`, in their order. */
+export function featureMatrix(
+  windows: readonly WindowFacts[],
+  learned: Learned,
+): FeatureMatrix {
+  const values = new Float32Array(windows.length * FEATURES.length);
+  const agreement = new Agreement(learned);
+  for (const [row, facts] of windows.entries()) {
+    const offset = row * FEATURES.length;
+    const features = { ...countable(facts), ...agreement.of(facts) };
+    for (const [name, value] of Object.entries(features)) {
+      values[offset + COLUMN[name as FeatureName]] = Number.isFinite(value)
+        ? value
+        : 0;
+    }
+  }
+  return { rows: windows.length, values };
+}
+
+/** The features that compare with what was learned. */
+type LearnedFeature =
+  | "ua_ja4_bits"
+  | "ja4_ua_bits"
+  | "ja4_rarity_bits"
+  | "header_order_bits"
+  | "tcp_os_bits"
+  | "mss_bits"
+  | "encoding_bits"
+  | "language_bits"
+  | "group_excess"
+  | "group_homogeneity";
+
+function countable(
+  w: WindowFacts,
+): Record<Exclude<FeatureName, LearnedFeature>, number> {
+  const n = w.requests;
+  const share = (count: number) => count / n;
+  const pages = log2p1(w.documents);
+  const reconnections = w.client_connections - 1;
+  return {
+    order_monotony: log2p1(n) / w.orders,
+    alpn_mismatch: share(w.alpn_mismatches),
+    sni_mismatch: share(w.sni_mismatches),
+    hint_mismatch: share(w.hint_mismatches),
+    sec_fetch_missing: share(w.without_sec_fetch),
+    sec_fetch_impossible: share(w.impossible_sec_fetch),
+    language_missing: share(w.without_language),
+    user_agent_missing: share(w.without_user_agent),
+    resume_shortage: w.has_tls && reconnections >= 2
+      ? Math.max(0, 1 - w.client_resumed / reconnections) *
+        log2p1(reconnections)
+      : 0,
+    hello_ms: w.hello_ms,
+    proxy_gap_ms: w.proxy_ms,
+    requests: n,
+    peak_10s: w.peak_10s,
+    pause_regularity: w.pause_count >= 4 ? 1 / (0.1 + w.pause_cv) : 0,
+    pause_mode_share: w.pause_mode_share,
+    pause_bits_missing: w.pause_bits_missing,
+    pause_echo: w.pause_echo,
+    span_s: (w.last_ts - w.first_ts) / 1e6,
+    path_entropy: n > 1 ? w.path_bits / Math.log2(n) : 0.5,
+    cold_path_bits: w.cold_bits,
+    id_walk: w.id_walk,
+    pages_without_assets: (1 - share(w.assets)) * Math.min(pages, 6),
+    client_error_load: share(w.client_errors) * log2p1(n),
+    not_found_paths: w.not_found_paths,
+    probe_hits: w.probes_hit,
+    auth_failures: w.auth_failures,
+    sign_in_posts: w.sign_in_posts,
+    blind_posts: w.sign_in_views === 0 ? w.sign_in_posts : 0,
+    odd_method_share: share(w.odd_methods),
+    distinct_queries: w.queries,
+    referrer_missing: w.documents > 1
+      ? w.later_without_referrer / (w.documents - 1) * pages
+      : 0,
+    cookie_missing: n > 1 ? w.later_without_cookie / (n - 1) * log2p1(n) : 0,
+    page_size_sameness: w.page_size_cv >= 0 ? 1 / (0.2 + w.page_size_cv) : 0,
+    connections: w.connections,
+    requests_per_connection: n / Math.max(1, w.connections),
+    user_agents: w.user_agents,
+  };
+}
+
+/** Bits of one signature under one JA4; the TLS and TCP parts are 0 without a handshake. */
+interface SignatureBits {
+  readonly ua_ja4_bits: number;
+  readonly ja4_ua_bits: number;
+  readonly header_order_bits: number;
+  readonly tcp_os_bits: number;
+  readonly mss_bits: number;
+  readonly encoding_bits: number;
+  readonly language_bits: number;
+}
+
+const NO_BITS: SignatureBits = {
+  ua_ja4_bits: 0,
+  ja4_ua_bits: 0,
+  header_order_bits: 0,
+  tcp_os_bits: 0,
+  mss_bits: 0,
+  encoding_bits: 0,
+  language_bits: 0,
+};
+
+/** Requests that open pages or send forms: by their header order clients are grouped. */
+const NAVIGATION = new Set(["navigate", "get", "post"]);
+
+/** Do the layers of a client agree with each other? Remembers answers, since few signatures recur often. */
+class Agreement {
+  readonly #learned: Learned;
+  readonly #known = new Map<string, WeakMap<Signature, SignatureBits>>();
+
+  constructor(learned: Learned) {
+    this.#learned = learned;
+  }
+
+  of(facts: WindowFacts): Record<LearnedFeature, number> {
+    const sums = { ...NO_BITS } as Record<keyof SignatureBits, number>;
+    let requests = 0;
+    for (const [signature, count] of facts.signatures) {
+      const bits = this.#bits(facts.ja4, signature);
+      for (const name of Object.keys(sums) as (keyof SignatureBits)[]) {
+        sums[name] += count * bits[name];
+      }
+      requests += count;
+    }
+    for (const name of Object.keys(sums) as (keyof SignatureBits)[]) {
+      sums[name] /= Math.max(1, requests);
+    }
+    const group = this.#largestGroup(facts);
+    const addresses = log2p1(group?.addresses ?? 0);
+    return {
+      ...sums,
+      ja4_rarity_bits: facts.ja4 === "" ? 0 : this.#learned.rarity(facts.ja4),
+      group_excess: addresses * Math.min(1, sums.header_order_bits / 4),
+      group_homogeneity: addresses * (group?.homogeneity ?? 0),
+    };
+  }
+
+  #largestGroup(facts: WindowFacts): ReturnType<Learned["group"]> {
+    let largest: ReturnType<Learned["group"]>;
+    for (const [signature] of facts.signatures) {
+      const group = this.#learned.group(groupOf(facts.ja4, signature));
+      if (group !== undefined && NAVIGATION.has(signature.kind)) {
+        if (group.addresses > (largest?.addresses ?? 0)) largest = group;
+      }
+    }
+    return largest;
+  }
+
+  #bits(ja4: string, signature: Signature): SignatureBits {
+    const ofJa4 = this.#known.getOrInsertComputed(ja4, () => new WeakMap());
+    let bits = ofJa4.get(signature);
+    if (bits === undefined) {
+      bits = this.#compute(ja4, signature);
+      ofJa4.set(signature, bits);
+    }
+    return bits;
+  }
+
+  #compute(ja4: string, s: Signature): SignatureBits {
+    const learned = this.#learned;
+    const agent = s.ua_family + s.ua_version;
+    const generation = s.ua_family + Math.floor(s.ua_version / 20);
+    const system = s.ua_family === "bot" ? "bot" : s.ua_os;
+    const bits = (
+      relation: Parameters<Learned["bits"]>[0],
+      key: string,
+      value: string,
+    ) => Math.max(0, learned.bits(relation, key, value));
+    const http = {
+      header_order_bits: bits(
+        "order_given_ua",
+        `${generation}|${s.kind}`,
+        s.stable_order,
+      ),
+      encoding_bits: bits(
+        "encoding_given_ua",
+        `${s.ua_family}|${s.kind}`,
+        s.accept_encoding,
+      ),
+      language_bits: bits("language_given_ua", s.ua_family, s.accept_language),
+    };
+    if (ja4 === "") return { ...NO_BITS, ...http };
+    return {
+      ...http,
+      ua_ja4_bits: bits("ua_given_ja4", ja4, agent),
+      ja4_ua_bits: bits("ja4_given_ua", agent, ja4Family(ja4)),
+      tcp_os_bits: s.tcp_signature === ""
+        ? 0
+        : bits("tcp_given_os", system, s.tcp_signature),
+      mss_bits: s.tcp_mss === 0
+        ? 0
+        : bits("mss_given_os", system, String(s.tcp_mss)),
+    };
+  }
+}
+
+/** Protocol, version and cipher hash: equal before and after resumption; as `client_facts.ja4_family`. */
+export function ja4Family(ja4: string): string {
+  return ja4 === "" ? "" : `${ja4.slice(0, 3)}_${ja4.split("_")[1] ?? ""}`;
+}
+
+/** Key of the clients that share JA4, family and header order; as in learned.ts. */
+export function groupOf(ja4: string, signature: Signature): string {
+  return `${ja4}|${signature.ua_family}|${signature.stable_order}`;
+}
+
+function log2p1(x: number): number {
+  return Math.log2(1 + x);
+}

@@ -1,0 +1,251 @@
+/**
+ * What is usual, learned from traffic: how often one property of a client comes with another. All
+ * counts are of distinct networks (a /24 or /48 with one TCP window), never of requests, so that
+ * one loud client teaches nothing.
+ *
+ * @module
+ */
+import type { Database } from "../lib/clickhouse.ts";
+import type { UnixMicros } from "../lib/events.ts";
+import { type Sql, sql, typed } from "../lib/sql.ts";
+
+/** Pairs of properties whose agreement is learned: value given key. */
+export const RELATIONS = [
+  "ua_given_ja4",
+  "ja4_given_ua",
+  "order_given_ua",
+  "tcp_given_os",
+  "mss_given_os",
+  "encoding_given_ua",
+  "language_given_ua",
+  "ja4",
+] as const;
+export type Relation = typeof RELATIONS[number];
+
+/** Networks that were seen with a key and a value; an absent key or value means any. */
+export interface LearnedCount {
+  readonly relation: Relation;
+  readonly key?: string;
+  readonly value?: string;
+  readonly networks: number;
+}
+
+/** Clients that share ja4, header order and family. */
+export interface LearnedGroup {
+  readonly group: string;
+  readonly addresses: number;
+  readonly networks: number;
+  /** Share of its requests that were answered without an error of the client's making. */
+  readonly success: number;
+  /** Share of its windows of two or more requests that fetch no asset. */
+  readonly homogeneity: number;
+}
+
+/** Everything that was learned, as it is stored in a model. */
+export interface LearnedTables {
+  readonly counts: readonly LearnedCount[];
+  readonly groups: readonly LearnedGroup[];
+  /** Bits of a path that nobody else fetched; 0 where no paths were learned. */
+  readonly coldBits: number;
+}
+
+/** Weight of what is usual in general against what was seen with the key, in networks. */
+const PRIOR_WEIGHT = 4;
+
+/** Answers from {@linkcode LearnedTables}. */
+export class Learned {
+  readonly tables: LearnedTables;
+  readonly #networks = new Map<string, number>();
+  readonly #groups: ReadonlyMap<string, LearnedGroup>;
+
+  constructor(tables: LearnedTables) {
+    this.tables = tables;
+    for (const { relation, key, value, networks } of tables.counts) {
+      this.#networks.set(address(relation, key, value), networks);
+    }
+    this.#groups = new Map(tables.groups.map((group) => [group.group, group]));
+  }
+
+  /** -log2 P(value | key), smoothed towards P(value). */
+  bits(relation: Relation, key: string, value: string): number {
+    const all = this.#count(relation, undefined, undefined);
+    const general = (this.#count(relation, undefined, value) + 0.5) / (all + 1);
+    const together = this.#count(relation, key, value);
+    const seen = this.#count(relation, key, undefined);
+    return -Math.log2(
+      (together + PRIOR_WEIGHT * general) / (seen + PRIOR_WEIGHT),
+    );
+  }
+
+  /** -log2 of the share of networks that have this JA4. */
+  rarity(ja4: string): number {
+    const all = this.#count("ja4", undefined, undefined);
+    return -Math.log2((this.#count("ja4", "", ja4) + 0.5) / (all + 1));
+  }
+
+  group(group: string): LearnedGroup | undefined {
+    return this.#groups.get(group);
+  }
+
+  #count(
+    relation: Relation,
+    key: string | undefined,
+    value: string | undefined,
+  ): number {
+    return this.#networks.get(address(relation, key, value)) ?? 0;
+  }
+}
+
+/** The counts of both, added up. */
+export function addTables(
+  one: LearnedTables,
+  other: LearnedTables,
+): LearnedTables {
+  const counts = new Map<string, LearnedCount>();
+  for (const count of [...one.counts, ...other.counts]) {
+    const at = address(count.relation, count.key, count.value);
+    const before = counts.get(at)?.networks ?? 0;
+    counts.set(at, { ...count, networks: before + count.networks });
+  }
+  const groups = new Map(one.groups.map((group) => [group.group, group]));
+  for (const group of other.groups) groups.set(group.group, group);
+  return {
+    counts: [...counts.values()],
+    groups: [...groups.values()],
+    coldBits: other.coldBits,
+  };
+}
+
+function address(
+  relation: Relation,
+  key: string | undefined,
+  value: string | undefined,
+): string {
+  return `${relation}\u0000${key ?? "\u0001"}\u0000${value ?? "\u0001"}`;
+}
+
+/** A span of event time, end excluded. */
+export interface Span {
+  readonly from: UnixMicros;
+  readonly to: UnixMicros;
+}
+
+/** The condition that a time lies in `span`. */
+export function within(span: Span): Sql {
+  return sql`ts >= ${micros(span.from)} AND ts < ${micros(span.to)}`;
+}
+
+/** A time as a DateTime64(6), exactly. */
+export function micros(time: UnixMicros): Sql {
+  return sql`fromUnixTimestamp64Micro(${typed(time, "Int64")})`;
+}
+
+/** Pairs of which at most this many are kept, those of most networks first. */
+const COUNTS_MAX = 200_000;
+const GROUPS_MAX = 20_000;
+const PATHS_MAX = 100_000;
+
+/** Learns from the events of `span`. Also renews the table `learned_paths`. */
+export async function learn(
+  db: Database,
+  span: Span,
+  signal?: AbortSignal,
+): Promise<LearnedTables> {
+  const settings = { output_format_json_quote_64bit_integers: 0 };
+  const counts = await db.query<CountRow>(countsQuery(span), {
+    signal,
+    settings,
+  });
+  const groups = await db.query<LearnedGroup>(groupsQuery(span), {
+    signal,
+    settings,
+  });
+  const [visitors] = await db.query<{ addresses: number }>(
+    sql`SELECT uniq(src_ip) AS addresses FROM client_facts WHERE ${
+      within(span)
+    }`,
+    { signal, settings },
+  );
+  const addresses = visitors?.addresses ?? 0;
+  if (addresses > 0) {
+    await db.command(pathsStatement(span, addresses), { signal });
+  }
+  const coldBits = addresses > 0 ? Math.log2(addresses / 0.5) : 0;
+  return {
+    counts: counts.map(({ relation, known_key, known_value, networks }) => ({
+      relation,
+      ...(known_key === null ? {} : { key: known_key }),
+      ...(known_value === null ? {} : { value: known_value }),
+      networks,
+    })),
+    groups,
+    coldBits,
+  };
+}
+
+interface CountRow {
+  readonly relation: Relation;
+  readonly known_key: string | null;
+  readonly known_value: string | null;
+  readonly networks: number;
+}
+
+function countsQuery(span: Span): Sql {
+  return sql`
+WITH pairs AS (
+  SELECT network, pair.1 AS relation, pair.2 AS key, pair.3 AS value FROM (
+  SELECT network, arrayJoin(arrayConcat([
+      ('order_given_ua', concat(ua_family, toString(intDiv(ua_version, 20)), '|', kind), stable_order),
+      ('encoding_given_ua', concat(ua_family, '|', kind), toString(accept_encoding)),
+      ('language_given_ua', toString(ua_family), toString(accept_language))
+    ], if(ja4 = '', [], [
+      ('ua_given_ja4', toString(ja4), concat(ua_family, toString(ua_version))),
+      ('ja4_given_ua', concat(ua_family, toString(ua_version)), ja4_family),
+      ('tcp_given_os', if(ua_family = 'bot', 'bot', toString(ua_os)), tcp_signature),
+      ('mss_given_os', if(ua_family = 'bot', 'bot', toString(ua_os)), toString(tcp_mss)),
+      ('ja4', '', toString(ja4))
+    ]))) AS pair
+  FROM (
+    SELECT DISTINCT network, ja4, ja4_family, ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss,
+      accept_encoding, accept_language
+    FROM client_facts WHERE ${within(span)}
+  ))
+)
+SELECT relation, if(grouping(key) = 0, key, NULL) AS known_key, if(grouping(value) = 0, value, NULL) AS known_value,
+  uniqExact(network) AS networks
+FROM pairs
+GROUP BY GROUPING SETS ((relation, key, value), (relation, key), (relation, value), (relation))
+ORDER BY networks DESC, relation, known_key, known_value
+LIMIT ${COUNTS_MAX}`;
+}
+
+function groupsQuery(span: Span): Sql {
+  return sql`
+SELECT concat(ja4, '|', ua_family, '|', stable_order) AS "group",
+  uniq(src_ip) AS addresses, uniqArray(networks) AS networks, sum(answered) / sum(requests) AS success,
+  avg(requests >= 2 AND assets <= 0.1 * requests) AS homogeneity
+FROM (
+  SELECT src_ip, toString(ja4) AS ja4, toString(ua_family) AS ua_family,
+    count() AS requests, sum(is_asset) AS assets, countIf(status_code < 400) AS answered,
+    groupUniqArray(16)(network) AS networks,
+    groupUniqArrayIf(32)(stable_order, kind IN ('navigate', 'get', 'post')) AS orders
+  FROM client_facts WHERE ${within(span)}
+  GROUP BY toStartOfHour(ts), src_ip, ja4, ua_family
+)
+ARRAY JOIN orders AS stable_order
+GROUP BY "group"
+ORDER BY addresses DESC, "group"
+LIMIT ${GROUPS_MAX}`;
+}
+
+function pathsStatement(span: Span, addresses: number): Sql {
+  return sql`
+INSERT INTO learned_paths (http_host, url_path, bits)
+SELECT http_host, url_path, -log2((uniq(src_ip) + 0.5) / ${addresses}) AS bits
+FROM client_facts
+WHERE is_document AND ${within(span)}
+GROUP BY http_host, url_path
+HAVING uniq(src_ip) >= 2
+ORDER BY uniq(src_ip) DESC
+LIMIT ${PATHS_MAX}`;
+}

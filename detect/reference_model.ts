@@ -1,0 +1,307 @@
+/**
+ * How unlike people is a window? Two views of the same reference, the windows with positive
+ * evidence of a browser ("anchor"): bits of one-sided tails, added over the features, and an
+ * Isolation Forest. Each becomes a surprise (-log10 of a conformal p-value); their mean is the
+ * evidence, and the score is 1 - 2^(-evidence / 2): 0.5 for one in a hundred, 0.75 for one in 10^4.
+ *
+ * Every step is monotone, so each feature's share follows exactly: a share of a sum times the slope
+ * of the chord from the reference's mean to the window. base + contributions = score, and the sign
+ * of a contribution is the sign of its cause.
+ *
+ * @module
+ */
+import { COLUMN, FEATURES } from "../lib/features.ts";
+import { invariant } from "../lib/invariant.ts";
+import { Calibration, countBelow, countUpTo } from "./calibration.ts";
+import type { FeatureMatrix } from "./features.ts";
+import { averageDepth, fitForest, scoreRows } from "./isolation_forest.ts";
+import type { Forest } from "./isolation_forest.ts";
+import { PathAttribution } from "./path_attribution.ts";
+
+const WIDTH = FEATURES.length;
+const FOLDS = 5;
+const TREES = 200;
+/** Bits of a tail that are free: a quarter of the anchor lies beyond them on each feature. */
+const FREE_BITS = 2;
+
+/** The reference windows a model is made of; all that must be stored to make it again. */
+export interface Anchor {
+  /** Row-major, rows x FEATURES.length, in the units of FEATURES. */
+  readonly values: Float32Array;
+  readonly rows: number;
+  /** Rows of one number are left out together when calibrating: one address, one number. */
+  readonly actors: readonly number[];
+}
+
+/** One window's verdict by the model. */
+export interface ModelScore {
+  /** 0..1 */
+  readonly score: number;
+  readonly pValue: number;
+  /** One a feature; base + their sum = score. */
+  readonly contributions: Float64Array<ArrayBuffer>;
+}
+
+/** Where a value lies among the reference. */
+export interface Standing {
+  readonly p5: number;
+  readonly p50: number;
+  readonly p95: number;
+  /** 0..100 */
+  readonly percentile: number;
+}
+
+/** Windows whose address and look speak for a person with a browser; `facts` columns are not needed. */
+export function isAnchor(matrix: FeatureMatrix, row: number): boolean {
+  const at = (name: keyof typeof COLUMN) =>
+    matrix.values[row * WIDTH + COLUMN[name]] as number;
+  return at("order_monotony") > 0 && at("sec_fetch_missing") === 0 &&
+    at("user_agent_missing") === 0 && at("referrer_missing") < 0.7 &&
+    at("header_order_bits") < 4 && at("ja4_ua_bits") < 4 &&
+    at("tcp_os_bits") < 3 && at("auth_failures") < 2 &&
+    at("probe_hits") === 0 && at("proxy_gap_ms") < 31;
+}
+
+/** A fitted model; immutable. */
+export class ReferenceModel {
+  /** Score of a window in which everything is as in the mean of the reference. */
+  readonly base: number;
+  readonly #tails: TailTable;
+  readonly #forest: Forest;
+  readonly #attribution: PathAttribution;
+  readonly #tailSurprise: Calibration;
+  readonly #forestSurprise: Calibration;
+  readonly #evidence: Calibration;
+  readonly #meanEvidence: number;
+
+  /** @param seed Equal anchors and seeds give equal models. */
+  constructor(anchor: Anchor, seed: number) {
+    invariant(anchor.rows > 0, "a model needs an anchor");
+    const scaled = rescaled(anchor.values);
+    this.#tails = new TailTable(anchor.values, anchor.rows);
+    this.#forest = fitForest(scaled, anchor.rows, WIDTH, {
+      seed,
+      trees: TREES,
+    });
+    this.#attribution = new PathAttribution(
+      this.#forest,
+      scaled,
+      anchor.rows,
+    );
+    const held = crossFit(anchor, scaled, seed);
+    this.#tailSurprise = new Calibration(held.bits);
+    this.#forestSurprise = new Calibration(held.shortfall);
+    const evidence = held.bits.map((bits, i) =>
+      this.#evidenceOf(bits, held.shortfall[i] as number)
+    );
+    this.#evidence = new Calibration(evidence);
+    this.#meanEvidence = this.#evidenceOf(this.#tails.meanSum, 0);
+    this.base = scoreOfEvidence(this.#meanEvidence);
+  }
+
+  /** Scores the windows of `matrix`. */
+  score(matrix: FeatureMatrix): ModelScore[] {
+    const scaled = rescaled(matrix.values);
+    return Array.from({ length: matrix.rows }, (_, row) => {
+      const from = row * WIDTH;
+      return this.#scoreRow(
+        matrix.values.subarray(from, from + WIDTH),
+        scaled.subarray(from, from + WIDTH),
+      );
+    });
+  }
+
+  /** Where `value` of the feature in `column` lies among the reference. */
+  standing(column: number, value: number): Standing {
+    return this.#tails.standing(column, value);
+  }
+
+  #scoreRow(values: Float32Array, scaled: Float32Array): ModelScore {
+    const bits = this.#tails.bits(values);
+    const shares = this.#attribution.attribute(scaled);
+    const bitSum = sum(bits);
+    const shortfall = sum(shares);
+    const evidence = this.#evidenceOf(bitSum, shortfall);
+    const score = scoreOfEvidence(evidence);
+    const outer = chord(
+      score - this.base,
+      evidence - this.#meanEvidence,
+    );
+    const tailSlope = outer * 0.5 * chord(
+      this.#tailSurprise.surprise(bitSum) -
+        this.#tailSurprise.surprise(this.#tails.meanSum),
+      bitSum - this.#tails.meanSum,
+    );
+    const forestSlope = outer * 0.5 * chord(
+      this.#forestSurprise.surprise(shortfall) -
+        this.#forestSurprise.surprise(0),
+      shortfall,
+    );
+    const contributions = bits.map((own, j) =>
+      tailSlope * (own - (this.#tails.meanBits[j] as number)) +
+      forestSlope * (shares[j] as number)
+    );
+    return {
+      score,
+      pValue: this.#evidence.pValue(evidence),
+      contributions: closing(contributions, score - this.base),
+    };
+  }
+
+  #evidenceOf(bits: number, shortfall: number): number {
+    return (this.#tailSurprise.surprise(bits) +
+      this.#forestSurprise.surprise(shortfall)) / 2;
+  }
+}
+
+/** Bits of one-sided tails per feature. */
+class TailTable {
+  /** Reference values of each feature, ascending. */
+  readonly #sorted: readonly Float32Array[];
+  /** Mean bits of the reference itself, by feature. */
+  readonly meanBits: Float64Array;
+  readonly meanSum: number;
+
+  constructor(values: Float32Array, rows: number) {
+    this.#sorted = FEATURES.map((_, j) =>
+      Float32Array.from(
+        { length: rows },
+        (_, row) => values[row * WIDTH + j] as number,
+      ).sort()
+    );
+    this.meanBits = new Float64Array(WIDTH);
+    for (let row = 0; row < rows; row++) {
+      const bits = this.bits(values.subarray(row * WIDTH, (row + 1) * WIDTH));
+      for (let j = 0; j < WIDTH; j++) {
+        this.meanBits[j] = (this.meanBits[j] as number) +
+          (bits[j] as number) / rows;
+      }
+    }
+    this.meanSum = sum(this.meanBits);
+  }
+
+  bits(values: Float32Array): Float64Array<ArrayBuffer> {
+    const out = new Float64Array(WIDTH);
+    for (const [j, feature] of FEATURES.entries()) {
+      const sorted = this.#sorted[j] as Float32Array;
+      const value = values[j] as number;
+      const n = sorted.length;
+      const upper = (n - countBelow(sorted, value) + 0.5) / n;
+      const tail = feature.direction === "high"
+        ? upper
+        : 2 * Math.min(upper, (countUpTo(sorted, value) + 0.5) / n);
+      out[j] = Math.max(0, -Math.log2(tail) - FREE_BITS);
+    }
+    return out;
+  }
+
+  standing(column: number, value: number): Standing {
+    const sorted = this.#sorted[column] as Float32Array;
+    const n = sorted.length;
+    const at = (q: number) =>
+      sorted[Math.min(n - 1, Math.floor(q * n))] as number;
+    const middle = (countBelow(sorted, value) + countUpTo(sorted, value)) / 2;
+    return {
+      p5: at(0.05),
+      p50: at(0.5),
+      p95: at(0.95),
+      percentile: 100 * middle / n,
+    };
+  }
+}
+
+/** Both statistics of every anchor row, by models that were fitted without its actor. */
+function crossFit(
+  anchor: Anchor,
+  scaled: Float32Array,
+  seed: number,
+): { bits: number[]; shortfall: number[] } {
+  const bits: number[] = [];
+  const shortfall: number[] = [];
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const kept: number[] = [];
+    const held: number[] = [];
+    for (let row = 0; row < anchor.rows; row++) {
+      const out = (anchor.actors[row] as number) % FOLDS === fold;
+      (out ? held : kept).push(row);
+    }
+    if (held.length === 0 || kept.length === 0) continue;
+    const values = takeRows(anchor.values, kept);
+    const tails = new TailTable(values, kept.length);
+    const keptScaled = takeRows(scaled, kept);
+    const forest = fitForest(keptScaled, kept.length, WIDTH, {
+      seed: seed + 1 + fold,
+      trees: TREES,
+    });
+    const usual = mean(pathLengths(forest, keptScaled, kept.length));
+    const paths = pathLengths(forest, takeRows(scaled, held), held.length);
+    for (const [i, row] of held.entries()) {
+      const own = anchor.values.subarray(row * WIDTH, (row + 1) * WIDTH);
+      bits.push(sum(tails.bits(own)));
+      shortfall.push(usual - (paths[i] as number));
+    }
+  }
+  return { bits, shortfall };
+}
+
+function pathLengths(
+  forest: Forest,
+  scaled: Float32Array,
+  rows: number,
+): Float32Array {
+  const normal = Math.max(1, averageDepth(forest.psi));
+  return scoreRows(forest, scaled, rows).map((score) =>
+    -Math.log2(score) * normal
+  );
+}
+
+/** log2(1 + x) where a feature's scale is logarithmic: a forest cuts evenly between values. */
+function rescaled(values: Float32Array): Float32Array {
+  return values.map((value, i) =>
+    FEATURES[i % WIDTH]?.scale === "log"
+      ? Math.log2(1 + Math.max(0, value))
+      : value
+  );
+}
+
+function takeRows(values: Float32Array, rows: readonly number[]): Float32Array {
+  const out = new Float32Array(rows.length * WIDTH);
+  for (const [i, row] of rows.entries()) {
+    out.set(values.subarray(row * WIDTH, (row + 1) * WIDTH), i * WIDTH);
+  }
+  return out;
+}
+
+function scoreOfEvidence(evidence: number): number {
+  return 1 - Math.pow(2, -evidence / 2);
+}
+
+/** Slope of the chord; 0 where its ends coincide. */
+function chord(rise: number, run: number): number {
+  return Math.abs(run) < 1e-12 ? 0 : rise / run;
+}
+
+/** Puts what rounding left over onto the largest share, so that the sum is exact. */
+function closing(
+  shares: Float64Array<ArrayBuffer>,
+  total: number,
+): Float64Array<ArrayBuffer> {
+  let largest = 0;
+  for (let j = 0; j < shares.length; j++) {
+    if (Math.abs(shares[j] as number) > Math.abs(shares[largest] as number)) {
+      largest = j;
+    }
+  }
+  shares[largest] = (shares[largest] as number) + total - sum(shares);
+  return shares;
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+function mean(values: Float32Array): number {
+  return sum(values) / Math.max(1, values.length);
+}

@@ -1,0 +1,229 @@
+/**
+ * Rules: facts that need no reference to be told. They stand beside the score and never change it.
+ * Each has a stable name, a severity and a switch (`[rules]` in detect.toml).
+ *
+ * @module
+ */
+import type { RuleHit, Severity } from "../lib/events.ts";
+import { COLUMN } from "../lib/features.ts";
+import { printable, shorten } from "../lib/text.ts";
+import type { BotStanding } from "./known_bots.ts";
+import type { WindowFacts } from "./windows.ts";
+
+/** A rule as docs/detection.md lists it. */
+export interface Rule {
+  readonly id: string;
+  readonly name: string;
+  readonly severity: Severity;
+  /** Technique of MITRE ATT&CK, where one fits. */
+  readonly mitre?: string;
+  /** One sentence with the facts if the rule hits, else undefined. */
+  readonly test: (input: RuleInput) => string | undefined;
+}
+
+/** What a rule may look at. */
+export interface RuleInput {
+  readonly facts: WindowFacts;
+  /** The window's features, in the order of FEATURES. */
+  readonly features: Float32Array;
+  readonly bot: BotStanding;
+  /** Entry of the deny list that names this client; empty if none. */
+  readonly denied: string;
+  /** Addresses with this fingerprint that failed to sign in within the same window. */
+  readonly failingAddresses: number;
+}
+
+/** Names that are no browser's but say what runs. */
+const TOOLS: Readonly<Record<string, string>> = {
+  curl: "curl",
+  python: "a Python library",
+  go: "Go's HTTP client",
+  java: "a Java library",
+  wget: "wget",
+  javascript: "a JavaScript library",
+  headless_chrome: "headless Chrome",
+};
+
+const BROWSERS = new Set([
+  "chrome",
+  "edge",
+  "opera",
+  "firefox",
+  "safari",
+  "headless_chrome",
+]);
+
+/** Bits from which a handshake counts as never seen with a browser: one in 256. */
+const IMPERSONATION_BITS = 8;
+
+/** In order of their numbers. */
+export const RULES: readonly Rule[] = [
+  {
+    id: "R1",
+    name: "deny_list",
+    severity: "high",
+    test: ({ denied }) =>
+      denied === "" ? undefined : `The deny list names ${printable(denied)}.`,
+  },
+  {
+    id: "R2",
+    name: "declared_automation",
+    severity: "low",
+    mitre: "T1595",
+    test: ({ facts, bot }) => {
+      if (bot.verified !== "") return undefined;
+      const tool = TOOLS[facts.ua_family];
+      if (tool !== undefined) {
+        return `The client says that it is ${tool}: "${ua(facts)}".`;
+      }
+      if (facts.without_user_agent === facts.requests) {
+        return "The client sends no User-Agent.";
+      }
+      return facts.ua_family === "bot" && bot.falselyClaimed === ""
+        ? `The client says that it is a bot, and nobody vouches for it: "${
+          ua(facts)
+        }".`
+        : undefined;
+    },
+  },
+  {
+    id: "R3",
+    name: "impersonation",
+    severity: "medium",
+    mitre: "T1036",
+    test: ({ facts, features }) =>
+      BROWSERS.has(facts.ua_family) && facts.ja4 !== "" &&
+        (features[COLUMN.ja4_ua_bits] as number) >= IMPERSONATION_BITS
+        ? `It claims to be ${
+          browserName(facts)
+        }, but its handshake is not one that ${
+          browserName(facts)
+        } was seen to send.`
+        : undefined,
+  },
+  {
+    id: "R4",
+    name: "false_good_bot",
+    severity: "high",
+    mitre: "T1036",
+    test: ({ facts, bot }) =>
+      bot.falselyClaimed === ""
+        ? undefined
+        : `It claims to be ${bot.falselyClaimed}, but ${facts.src_ip} is not in the networks that its operator publishes.`,
+  },
+  {
+    id: "R5",
+    name: "probing",
+    severity: "medium",
+    mitre: "T1595.003",
+    test: ({ facts }) =>
+      facts.probe_paths >= 3
+        ? `${facts.probe_paths} different paths of known weak spots were asked for.`
+        : undefined,
+  },
+  {
+    id: "R6",
+    name: "sign_in_attack",
+    severity: "high",
+    mitre: "T1110",
+    test: ({ facts, failingAddresses }) => {
+      if (facts.sign_in_failures >= 10) {
+        return `${facts.sign_in_failures} attempts to sign in failed.`;
+      }
+      return facts.sign_in_failures > 0 && failingAddresses >= 30
+        ? `${failingAddresses} addresses with this fingerprint failed to sign in within the window.`
+        : undefined;
+    },
+  },
+  {
+    id: "R7",
+    name: "no_host_name",
+    severity: "low",
+    mitre: "T1595.001",
+    test: ({ facts }) => {
+      if (/^[\d.]+$|^\[/.test(facts.http_host)) {
+        return `It asks for the address ${
+          name(facts.http_host)
+        } instead of a name.`;
+      }
+      return facts.has_tls > 0 && facts.without_sni === facts.requests
+        ? "Its handshake names no server (no SNI)."
+        : undefined;
+    },
+  },
+  {
+    id: "R8",
+    name: "hollow_chrome",
+    severity: "medium",
+    mitre: "T1036",
+    test: ({ facts }) =>
+      facts.hollow_chrome === facts.requests
+        ? `It claims to be ${
+          browserName(facts)
+        }, but sends neither client hints nor Sec-Fetch headers.`
+        : undefined,
+  },
+  {
+    id: "R9",
+    name: "http2_without_alpn",
+    severity: "medium",
+    test: ({ facts }) =>
+      facts.alpn_mismatches === facts.requests
+        ? "It speaks HTTP/2 without having offered it in ALPN."
+        : undefined,
+  },
+  {
+    id: "R10",
+    name: "flood",
+    severity: "high",
+    mitre: "T1499.002",
+    test: ({ facts }) =>
+      facts.peak_10s > 200 && facts.assets === 0
+        ? `${facts.peak_10s} requests within ten seconds, and not one image, style or script.`
+        : undefined,
+  },
+  {
+    id: "R11",
+    name: "forbidden_method",
+    severity: "medium",
+    mitre: "T1595.002",
+    test: ({ facts }) =>
+      facts.forbidden_methods > 0
+        ? `${facts.forbidden_methods} requests with TRACE, PROPFIND, CONNECT or the like.`
+        : undefined,
+  },
+];
+
+/** Names of all rules, for the configuration. */
+export const RULE_NAMES: readonly string[] = RULES.map((rule) => rule.name);
+
+/** The rules that hit, those switched off left out. */
+export function hits(
+  input: RuleInput,
+  off: ReadonlySet<string>,
+): RuleHit[] {
+  return RULES.flatMap(({ name, severity, test }) => {
+    if (off.has(name)) return [];
+    const text = test(input);
+    return text === undefined ? [] : [{ rule: name, severity, text }];
+  });
+}
+
+/** Such as "Chrome 150"; of what the User-Agent claims. */
+export function browserName(
+  facts: Pick<WindowFacts, "ua_family" | "ua_version">,
+): string {
+  const { ua_family, ua_version } = facts;
+  const words = ua_family.split("_").map((word) =>
+    word.slice(0, 1).toUpperCase() + word.slice(1)
+  );
+  return ua_version > 0 ? `${words.join(" ")} ${ua_version}` : words.join(" ");
+}
+
+function ua(facts: WindowFacts): string {
+  return name(facts.user_agent);
+}
+
+function name(text: string): string {
+  return shorten(printable(text), 80);
+}

@@ -1,0 +1,176 @@
+/**
+ * Model, rules and lists -> one verdict a window. Pure: windows and a model in, verdicts out.
+ *
+ * Severity is the higher of two that stay visible: the model's, by its p-value, and the rules'.
+ * While learning, the model alone never says more than "low"; of a client that says what it is,
+ * never more than "medium".
+ *
+ * @module
+ */
+import {
+  type Reason,
+  type RuleHit,
+  SEVERITIES,
+  type Severity,
+} from "../lib/events.ts";
+import { FEATURES } from "../lib/features.ts";
+import { type DetectorModel, referenceFor } from "./detector_model.ts";
+import { featureMatrix } from "./features.ts";
+import { type BotStanding, botStanding } from "./known_bots.ts";
+import type { ClientLists } from "./lists.ts";
+import type { ModelScore, ReferenceModel } from "./reference_model.ts";
+import { hits } from "./rules.ts";
+import type { WindowFacts } from "./windows.ts";
+import { sortedReasons } from "./wording.ts";
+
+/** What the detector holds of a window. */
+export interface WindowVerdict {
+  readonly facts: WindowFacts;
+  readonly features: Float32Array;
+  /** 0..1; of a verified bot 0. */
+  readonly score: number;
+  readonly pValue: number;
+  readonly base: number;
+  /** In the order of FEATURES; base + their sum = score, except for a verified bot, which has none. */
+  readonly contributions: Float64Array;
+  readonly rules: readonly RuleHit[];
+  readonly bot: BotStanding;
+  /** Undefined where nothing is to be shown. */
+  readonly severity: Severity | undefined;
+  readonly trafficClass: "human" | "verified" | "likely" | "anomalous";
+  readonly reference: ReferenceModel;
+}
+
+/** What verdicts depend on besides the model. */
+export interface VerdictOptions {
+  /** Share of people's windows that the model may call unusual, 0..1. */
+  readonly alarmRate: number;
+  readonly rulesOff: ReadonlySet<string>;
+  readonly lists: ClientLists;
+}
+
+const WIDTH = FEATURES.length;
+
+/** One verdict a window, in their order. */
+export function judge(
+  windows: readonly WindowFacts[],
+  model: DetectorModel,
+  options: VerdictOptions,
+): WindowVerdict[] {
+  const matrix = featureMatrix(windows, model.learned);
+  const failing = failingAddresses(windows);
+  return windows.map((facts, row) => {
+    const features = matrix.values.slice(row * WIDTH, (row + 1) * WIDTH);
+    const { reference } = referenceFor(model, facts);
+    const bot = botStanding({ ...facts, listed: facts.bot_name });
+    const [scored] = reference.score({ rows: 1, values: features });
+    const own = bot.verified === ""
+      ? scored as ModelScore
+      : { score: 0, pValue: 1, contributions: new Float64Array(WIDTH) };
+    const allowed = options.lists.allows(facts);
+    const rules = allowed ? [] : hits({
+      facts,
+      features,
+      bot,
+      denied: options.lists.deniedBy(facts),
+      failingAddresses: failing(facts),
+    }, options.rulesOff);
+    const severity = allowed || (bot.verified !== "" && rules.length === 0)
+      ? undefined
+      : worst(
+        modelSeverity(own.pValue, options.alarmRate, cap(facts, model, rules)),
+        ...rules.map((rule) => rule.severity),
+      );
+    return {
+      facts,
+      features,
+      ...own,
+      base: bot.verified === "" ? reference.base : 0,
+      rules,
+      bot,
+      severity,
+      trafficClass: bot.verified !== ""
+        ? "verified"
+        : severity === undefined
+        ? "human"
+        : severity === "low"
+        ? "likely"
+        : "anomalous",
+      reference,
+    };
+  });
+}
+
+/** Why the window has its score: every feature, largest contribution first. */
+export function reasonsOf(verdict: WindowVerdict): Reason[] {
+  return sortedReasons(FEATURES.map((feature, column) => {
+    const value = verdict.features[column] as number;
+    const standing = verdict.reference.standing(column, value);
+    return {
+      feature: feature.name,
+      value: rounded(value, 4),
+      p5: rounded(standing.p5, 4),
+      p50: rounded(standing.p50, 4),
+      p95: rounded(standing.p95, 4),
+      percentile: rounded(standing.percentile, 2),
+      direction: standing.percentile >= 50 ? "high" : "low",
+      contribution: rounded(verdict.contributions[column] as number, 9),
+    };
+  }));
+}
+
+/** The highest of some severities. */
+export function worst(
+  ...severities: readonly (Severity | undefined)[]
+): Severity | undefined {
+  const rank = Math.max(
+    ...severities.map((one) =>
+      one === undefined ? -1 : SEVERITIES.indexOf(one)
+    ),
+  );
+  return SEVERITIES[rank];
+}
+
+function modelSeverity(
+  pValue: number,
+  alarmRate: number,
+  most: Severity,
+): Severity | undefined {
+  if (pValue >= alarmRate) return undefined;
+  const own = pValue < alarmRate / 100
+    ? "high"
+    : pValue < alarmRate / 10
+    ? "medium"
+    : "low";
+  return SEVERITIES[
+    Math.min(SEVERITIES.indexOf(own), SEVERITIES.indexOf(most))
+  ];
+}
+
+function cap(
+  facts: WindowFacts,
+  model: DetectorModel,
+  rules: readonly RuleHit[],
+): Severity {
+  if (model.learning) return "low";
+  const declared = rules.some(({ rule }) => rule === "declared_automation");
+  return declared || facts.requests === 1 ? "medium" : "high";
+}
+
+/** Addresses that failed to sign in with a fingerprint within one window of time. */
+function failingAddresses(
+  windows: readonly WindowFacts[],
+): (facts: WindowFacts) => number {
+  const seen = new Map<string, Set<string>>();
+  const key = (facts: WindowFacts) =>
+    `${facts.window_start}|${facts.ja4}|${facts.ua_family}|${facts.http_host}`;
+  for (const facts of windows) {
+    if (facts.sign_in_failures === 0) continue;
+    seen.getOrInsertComputed(key(facts), () => new Set()).add(facts.src_ip);
+  }
+  return (facts) => seen.get(key(facts))?.size ?? 0;
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,158 @@
+/**
+ * Reads the windows of a span: what a pass over the requests gives for each client, and what its
+ * requests say about it. One row a (window_start, src_ip, ja4, http_host).
+ *
+ * @module
+ */
+import type { Database } from "../lib/clickhouse.ts";
+import type { IpAddress, UnixMicros } from "../lib/events.ts";
+import { invariant } from "../lib/invariant.ts";
+import { parseIp } from "../lib/ip.ts";
+import { sql, typed } from "../lib/sql.ts";
+import { micros, type Span, within } from "./learned.ts";
+
+/** What requests of one kind from one kind of client have in common. */
+export interface Signature {
+  readonly ua_family: string;
+  readonly ua_version: number;
+  readonly ua_os: string;
+  /** sec-fetch-mode, or `post` or `get`. */
+  readonly kind: string;
+  readonly stable_order: string;
+  readonly tcp_signature: string;
+  readonly tcp_mss: number;
+  readonly accept_encoding: string;
+  readonly accept_language: string;
+}
+
+/** A row of the view `window_facts`, its signatures resolved; counts are of requests. */
+export interface WindowFacts {
+  readonly window_start: UnixMicros;
+  readonly window_s: number;
+  readonly src_ip: IpAddress;
+  readonly ja4: string;
+  readonly http_host: string;
+  readonly requests: number;
+  readonly first_ts: UnixMicros;
+  readonly last_ts: UnixMicros;
+  readonly user_agent: string;
+  readonly ua_family: string;
+  readonly ua_version: number;
+  readonly ua_os: string;
+  readonly asn: number;
+  readonly country: string;
+  readonly network_kind: string;
+  readonly bot_name: string;
+  readonly user_agents: number;
+  readonly without_user_agent: number;
+  readonly top_path: string;
+  readonly top_method: string;
+  readonly any_sni: string;
+  readonly has_tls: number;
+  /** Requests of each signature. */
+  readonly signatures: readonly (readonly [Signature, number])[];
+  readonly orders: number;
+  readonly alpn_mismatches: number;
+  readonly sni_mismatches: number;
+  readonly without_sni: number;
+  readonly hint_mismatches: number;
+  readonly hollow_chrome: number;
+  readonly without_sec_fetch: number;
+  readonly impossible_sec_fetch: number;
+  readonly without_language: number;
+  readonly connections: number;
+  /** Of all windows of this address and host in this span of time, whatever the JA4. */
+  readonly client_resumed: number;
+  readonly client_connections: number;
+  readonly hello_ms: number;
+  readonly proxy_ms: number;
+  readonly peak_10s: number;
+  readonly documents: number;
+  readonly assets: number;
+  readonly path_bits: number;
+  readonly cold_bits: number;
+  readonly pause_count: number;
+  readonly pause_cv: number;
+  readonly pause_bits_missing: number;
+  readonly pause_mode_share: number;
+  readonly pause_echo: number;
+  readonly id_walk: number;
+  readonly client_errors: number;
+  readonly not_found_paths: number;
+  readonly auth_failures: number;
+  readonly unauthorized: number;
+  readonly probes_hit: number;
+  readonly probe_paths: number;
+  readonly sign_in_posts: number;
+  readonly sign_in_failures: number;
+  readonly sign_in_views: number;
+  readonly odd_methods: number;
+  readonly forbidden_methods: number;
+  readonly queries: number;
+  readonly later_without_referrer: number;
+  readonly later_without_cookie: number;
+  /** -1 where there are too few pages. */
+  readonly page_size_cv: number;
+  readonly bytes: number;
+}
+
+/** As it comes from the database. */
+type WindowRow = Omit<WindowFacts, "src_ip" | "signatures"> & {
+  readonly src_ip: string;
+  readonly signatures: Readonly<Record<string, number>>;
+};
+
+/** Options of {@linkcode readWindows}. */
+export interface ReadOptions {
+  readonly windowS: number;
+  /** Bits of a path that is not among the learned ones. */
+  readonly coldBits: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The windows with a request in `span`, ordered by their key. */
+export async function readWindows(
+  db: Database,
+  span: Span,
+  options: ReadOptions,
+): Promise<WindowFacts[]> {
+  const query = {
+    signal: options.signal,
+    settings: { output_format_json_quote_64bit_integers: 0 },
+    timeoutMs: 120_000,
+  };
+  const catalogue = await db.query<Signature & { id: string }>(
+    sql`
+SELECT toString(signature) AS id, any(ua_family) AS ua_family, any(ua_version) AS ua_version, any(ua_os) AS ua_os,
+  any(kind) AS kind, any(stable_order) AS stable_order, any(tcp_signature) AS tcp_signature, any(tcp_mss) AS tcp_mss,
+  any(accept_encoding) AS accept_encoding, any(accept_language) AS accept_language
+FROM client_facts WHERE ${within(span)} GROUP BY signature`,
+    query,
+  );
+  const signatures = new Map<string, Signature>(
+    catalogue.map(({ id, ...signature }) => [id, signature]),
+  );
+  const rows = await db.query<WindowRow>(
+    sql`
+SELECT * REPLACE (toUnixTimestamp(window_start) * 1000000 AS window_start,
+  toUnixTimestamp64Micro(first_ts) AS first_ts, toUnixTimestamp64Micro(last_ts) AS last_ts),
+  ${typed(options.windowS, "UInt32")} AS window_s
+FROM window_facts(win = ${typed(options.windowS, "UInt32")}, from = ${
+      micros(span.from)
+    }, to = ${micros(span.to)}, cold = ${typed(options.coldBits, "Float32")})
+ORDER BY window_start, http_host, ja4, src_ip`,
+    query,
+  );
+  return rows.map((row) => {
+    const src_ip = parseIp(row.src_ip);
+    invariant(src_ip !== undefined, "the database gave no address");
+    return {
+      ...row,
+      src_ip,
+      signatures: Object.entries(row.signatures).flatMap(([id, count]) => {
+        const signature = signatures.get(id);
+        return signature === undefined ? [] : [[signature, count] as const];
+      }),
+    };
+  });
+}

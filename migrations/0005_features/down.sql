@@ -1,0 +1,3 @@
+DROP VIEW IF EXISTS {{db}}.window_facts {{on_cluster}} SYNC;
+DROP VIEW IF EXISTS {{db}}.client_facts {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.learned_paths {{on_cluster}} SYNC;

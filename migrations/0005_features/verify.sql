@@ -1,0 +1,5 @@
+SELECT throwIf(count() != 3, 'a table or view of 0005_features is missing')
+FROM system.tables
+WHERE database = '{{db}}' AND name IN ('learned_paths', 'client_facts', 'window_facts');
+SELECT throwIf(count() != 0, 'window_facts gives rows for an empty span')
+FROM {{db}}.window_facts(win = 3600, from = '1971-01-01 00:00:00', to = '1971-01-01 00:00:00', cold = 0);
