@@ -5,7 +5,8 @@ import { integer, listenAddress } from "../lib/config.ts";
 import type { DetectorOptions } from "./detector.ts";
 import { RULE_NAMES } from "./rules.ts";
 
-const rule = v.optional(v.boolean("expected true or false"), true);
+const ON = true;
+const rule = v.optional(v.boolean("expected true or false"), ON);
 
 /** Sections and keys, with their defaults. */
 export const schema = v.strictObject({

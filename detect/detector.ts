@@ -103,12 +103,12 @@ export class Detector {
       signal,
     });
     const lists = await readLists(this.#db, signal);
-    const body = bodyOf(
+    const body = bodyOf({
       windows,
-      featureMatrix(windows, new Learned(tables)),
+      matrix: featureMatrix(windows, new Learned(tables)),
       tables,
-      (facts) => lists.deniedBy(facts) !== "",
-    );
+      denied: (facts) => lists.deniedBy(facts) !== "",
+    });
     const shipped = prior as unknown as ModelBody;
     const model = body === undefined
       ? await buildModel(shipped, {

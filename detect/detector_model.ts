@@ -6,7 +6,6 @@
  * @module
  */
 import { decodeBase64, encodeBase64, sha256Hex } from "./encoding.ts";
-import type { UnixMicros } from "../lib/events.ts";
 import { COLUMN, FEATURES } from "../lib/features.ts";
 import { VERSION } from "../lib/version.ts";
 import { type FeatureMatrix, groupOf } from "./features.ts";
@@ -83,13 +82,20 @@ export async function buildModel(
   };
 }
 
+/** What a body is made of. */
+export interface BodySource {
+  readonly windows: readonly WindowFacts[];
+  readonly matrix: FeatureMatrix;
+  readonly tables: LearnedTables;
+  /** Whether the deny list names a client. */
+  readonly denied: (facts: WindowFacts) => boolean;
+  /** Rows kept of an anchor. @default 2048 */
+  readonly rowsMax?: number;
+}
+
 /** The body that these windows give, or undefined if too few of them speak for people. */
-export function bodyOf(
-  windows: readonly WindowFacts[],
-  matrix: FeatureMatrix,
-  tables: LearnedTables,
-  denied: (facts: WindowFacts) => boolean,
-): ModelBody | undefined {
+export function bodyOf(source: BodySource): ModelBody | undefined {
+  const { windows, matrix, tables, denied } = source;
   const learned = new Learned(tables);
   const browser: number[] = [];
   const app: number[] = [];
@@ -100,11 +106,10 @@ export function bodyOf(
       browser.push(row);
     }
   }
-  const kept = takeAnchor(windows, matrix, browser);
+  const kept = takeAnchor(source, browser);
   if (kept.rows < ANCHOR_ROWS_MIN) return undefined;
   const apps = takeAnchor(
-    windows,
-    matrix,
+    source,
     app.filter((row) =>
       matrix.values[row * WIDTH + COLUMN.probe_hits] === 0 &&
       (matrix.values[row * WIDTH + COLUMN.auth_failures] as number) < 2
@@ -147,12 +152,12 @@ function isBot(facts: WindowFacts): boolean {
     standing.falselyClaimed !== "";
 }
 
-/** At most {@linkcode ANCHOR_ROWS_MAX} of `rows`, evenly spread, few from any one network. */
+/** A bounded number of `rows`, evenly spread, few from any one network. */
 function takeAnchor(
-  windows: readonly WindowFacts[],
-  matrix: FeatureMatrix,
+  source: BodySource,
   rows: readonly number[],
 ): StoredAnchor {
+  const { windows, matrix, rowsMax = ANCHOR_ROWS_MAX } = source;
   const perNetwork = new Map<string, number>();
   const allowed = rows.filter((row) => {
     const network = networkOf((windows[row] as WindowFacts).src_ip);
@@ -160,7 +165,7 @@ function takeAnchor(
     perNetwork.set(network, count);
     return count <= ROWS_PER_NETWORK_MAX;
   });
-  const step = Math.max(1, allowed.length / ANCHOR_ROWS_MAX);
+  const step = Math.max(1, allowed.length / rowsMax);
   const kept: number[] = [];
   for (let at = 0; at < allowed.length; at += step) {
     kept.push(allowed[Math.floor(at)] as number);
@@ -197,6 +202,3 @@ function networkOf(src_ip: string): string {
     ? src_ip.split(":").slice(0, 3).join(":")
     : src_ip.slice(0, src_ip.lastIndexOf("."));
 }
-
-/** The whole span of a body that has none: the prior's. */
-export const NO_SPAN: Span = { from: 0 as UnixMicros, to: 0 as UnixMicros };

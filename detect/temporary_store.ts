@@ -20,7 +20,7 @@ const ROOT = new URL("../", import.meta.url);
 /**
  * Starts the server and applies the migrations.
  *
- * @throws {FatalError} `unavailable` if either fails; the child has said why on stderr.
+ * @throws {FatalError} `unavailable` if either fails.
  */
 export async function startTemporaryStore(): Promise<TemporaryStore> {
   const folder = await Deno.makeTempDir({ prefix: "ja4-evaluate-" });
@@ -36,8 +36,9 @@ export async function startTemporaryStore(): Promise<TemporaryStore> {
     env: environment,
     stdin: "null",
     stdout: "piped",
-    stderr: "inherit",
+    stderr: "piped",
   }).spawn();
+  const said = new Response(server.stderr).text();
   const stop = async (): Promise<void> => {
     try {
       server.kill("SIGTERM");
@@ -45,11 +46,15 @@ export async function startTemporaryStore(): Promise<TemporaryStore> {
       // It has ended already.
     }
     await server.status;
+    await said;
     await Deno.remove(folder, { recursive: true });
   };
   try {
     if (!await saysReady(server)) {
-      throw new FatalError("unavailable", "Cannot start a temporary store");
+      throw new FatalError(
+        "unavailable",
+        `Cannot start a temporary store: ${(await said).trim()}`,
+      );
     }
     const passwordFile = `${folder}/secrets/ja4.password`;
     const { hostname, port } = splitAddress(listen);

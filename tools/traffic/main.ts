@@ -11,6 +11,7 @@ import { FatalError, messageOf } from "../../lib/errors.ts";
 import type { UnixMicros } from "../../lib/events.ts";
 import { main, type Program } from "../../lib/program.ts";
 import { generateTraffic } from "./generate.ts";
+import { writeLines } from "./join.ts";
 import { replay } from "./replay.ts";
 
 const schema = v.strictObject({});
@@ -86,14 +87,6 @@ function number(name: string, text: string): number {
     "usage",
     `Cannot use --${name} "${text}": expected a number above 0`,
   );
-}
-
-async function writeLines(
-  path: string,
-  events: readonly object[],
-): Promise<void> {
-  const lines = events.map((event) => JSON.stringify(event) + "\n");
-  await Deno.writeTextFile(path, lines.join(""));
 }
 
 if (import.meta.main) await main(program);
