@@ -9,6 +9,7 @@ import { HttpError } from "fresh";
 import { Head } from "fresh/runtime";
 import type { VNode } from "preact";
 import { DatabaseError } from "../lib/clickhouse.ts";
+import { messageOf } from "../lib/errors.ts";
 import { problem } from "./problem.ts";
 import { define } from "./utils.ts";
 
@@ -17,8 +18,8 @@ interface Failure {
   readonly status: number;
   readonly title: string;
   readonly detail: string;
-  /** Ours or the database's, and so worth a line in the log. */
-  readonly logged: boolean;
+  /** `quiet` is the visitor's doing, `away` the database's, `fault` ours: with its stack in the log. */
+  readonly kind: "quiet" | "away" | "fault";
 }
 
 const NEXT_STEP: Readonly<Record<number, string>> = {
@@ -35,16 +36,20 @@ export const errorPages = define.middleware(async (ctx) => {
   } catch (thrown) {
     const failure = describeFailure(thrown);
     const { request_id, services } = ctx.state;
-    if (failure.logged) {
+    const { status, detail, kind } = failure;
+    const { method } = ctx.req;
+    const request = { request_id, method, path: ctx.url.pathname, status };
+    if (kind === "away") {
+      services.log.warning("A request needed the database, which is away", {
+        ...request,
+        error: messageOf(thrown),
+      });
+    } else if (kind === "fault") {
       services.log.error("A request failed", {
-        request_id,
-        method: ctx.req.method,
-        path: ctx.url.pathname,
-        status: failure.status,
+        ...request,
         error: thrown instanceof Error ? thrown.stack : String(thrown),
       });
     }
-    const { status, detail } = failure;
     if (ctx.url.pathname.startsWith("/api/")) {
       return problem({ status, detail, instance: request_id });
     }
@@ -64,7 +69,7 @@ export function describeFailure(thrown: unknown): Failure {
       status: thrown.status,
       title,
       detail,
-      logged: thrown.status >= 500,
+      kind: thrown.status >= 500 ? "away" : "quiet",
     };
   }
   if (thrown instanceof DatabaseError && thrown.retry !== "reject") {
@@ -73,14 +78,14 @@ export function describeFailure(thrown: unknown): Failure {
       title: "The database does not answer",
       detail:
         "ClickHouse is away or still starting, so there is nothing to show. Traffic is kept and stored when it is back.",
-      logged: true,
+      kind: "away",
     };
   }
   return {
     status: 500,
     title: "Something went wrong here",
     detail: "This is a fault of the dashboard. Its log has the details.",
-    logged: true,
+    kind: "fault",
   };
 }
 

@@ -1,4 +1,4 @@
-/** What the server tells every open page about once a second. @module */
+/** What the server tells every open page, twice a second. @module */
 
 /** A request as the live list shows it. Text fields are the client's words. */
 export interface LiveRequest {
@@ -50,4 +50,4 @@ export interface LiveSnapshot {
 export const REQUESTS_MAX = 20;
 export const PIPELINE_EVENTS_MAX = 5;
 /** Milliseconds between two snapshots. */
-export const INTERVAL_MS = 1000;
+export const INTERVAL_MS = 500;

@@ -14,7 +14,7 @@ import {
 export type LiveNumbers = Omit<LiveSnapshot, "seq" | "ts" | "database">;
 
 /**
- * Asks for the newest numbers. Cheap enough for every second: the parts of http_events whose
+ * Asks for the newest numbers. Cheap enough for twice a second: the parts of http_events whose
  * newest row is older than a minute are passed over by their range of `ts`, and everything older
  * comes from a rollup.
  *

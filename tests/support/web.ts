@@ -1,5 +1,5 @@
 /** The dashboard without a port: the real application on a real store, called with Requests. @module */
-import type { Role } from "../../lib/accounts.ts";
+import { type Role, ROLES } from "../../lib/accounts.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { NetworkSet } from "../../lib/ip_filter.ts";
 import { startLog } from "../../lib/log.ts";
@@ -36,10 +36,11 @@ export interface Web extends AsyncDisposable {
   signIn(role: Role): Promise<string>;
 }
 
-/** Starts it on `store`, with an account for each role, named after it. */
+/** Starts it on `store`, with an account for each role, named after it, unless told not to. */
 export async function startWeb(
   store: Store,
   parts: Partial<ServiceParts> = {},
+  { accounts = true }: { readonly accounts?: boolean } = {},
 ): Promise<Web> {
   const db = await store.database("web");
   const app = await store.database("app");
@@ -51,16 +52,7 @@ export async function startWeb(
     trustedProxies: new NetworkSet([]),
     ...parts,
   });
-  const accounts = new SessionStore(app);
-  const password_hash = await (await PasswordHasher.create()).hash(PASSWORD);
-  for (const role of ["viewer", "analyst", "admin"] as const) {
-    await accounts.putAccount({
-      login: role,
-      display_name: `The ${role}`,
-      role,
-      password_hash,
-    });
-  }
+  if (accounts) await makeAccounts(new SessionStore(app));
   const application = createApp(() => services);
   await attachBuild(application);
   const handler = application.handler();
@@ -103,4 +95,16 @@ export async function startWeb(
     },
   };
   return web;
+}
+
+async function makeAccounts(store: SessionStore): Promise<void> {
+  const password_hash = await (await PasswordHasher.create()).hash(PASSWORD);
+  for (const role of ROLES) {
+    await store.putAccount({
+      login: role,
+      display_name: `The ${role}`,
+      role,
+      password_hash,
+    });
+  }
 }
