@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { App } from "./app.ts";
 import { HttpError } from "./error.ts";
 import { csrf } from "./middlewares.ts";
@@ -74,12 +75,12 @@ Deno.test("ctx.redirect() stays on the site", async () => {
 
 Deno.test("Context.next() without a follower is an error of the route", async () => {
   const lone = new App().get("/", (ctx) => ctx.next());
-  const { error } = console;
+  const logged = mock.method(console, "error", () => {});
   try {
-    console.error = () => {};
     assert.equal((await call(lone, "/")).status, 500);
+    assert.equal(logged.mock.callCount(), 1);
   } finally {
-    console.error = error;
+    logged.mock.restore();
   }
 });
 

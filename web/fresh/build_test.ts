@@ -1,5 +1,6 @@
 /** The fixture, built in memory and on disk, asked for pages as a browser would. */
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { App } from "./app.ts";
 import { Builder } from "./dev.ts";
 import { csp, staticFiles } from "./middlewares.ts";
@@ -104,16 +105,14 @@ Deno.test("Builder: routes of the fixture", async (t) => {
     },
   );
   await t.step("the text of an unexpected error is not shown", async () => {
-    const { error } = console;
-    let logged = 0;
-    console.error = () => logged++;
+    const logged = mock.method(console, "error", () => {});
     try {
       const response = await get("/items/boom");
       assert.equal(response.status, 500);
       assert.ok(!(await response.text()).includes("internal detail"));
-      assert.equal(logged, 1);
+      assert.equal(logged.mock.callCount(), 1);
     } finally {
-      console.error = error;
+      logged.mock.restore();
     }
   });
 });

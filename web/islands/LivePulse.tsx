@@ -10,7 +10,7 @@ export default function LivePulse(): VNode {
   }
   return (
     <span class="live-pulse" title="Requests that began in the last 60 seconds">
-      <strong data-live="requests_1m">{live.requests_1m}</strong> req/min
+      <strong>{live.requests_1m}</strong> req/min
     </span>
   );
 }
