@@ -27,15 +27,17 @@ import { joinOptions } from "./join_config.ts";
 import { fileSink, type LineSink, stdoutSink } from "./line_sink.ts";
 import { CorrelateMetrics } from "./metrics.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
-import { Pipeline } from "./pipeline.ts";
+import { Pipeline, type RowSink } from "./pipeline.ts";
 import { AddressPrivacy } from "./privacy.ts";
 import { QUEUE_LENGTH_GOOD } from "./queue_length.ts";
 import { openSpool, type Spool } from "./spool.ts";
 
 /** How often the join is told the time and the outputs are flushed. */
-const TICK_MS = 20;
+const TICK_MS = 10;
 /** Datagrams taken from the ring before other work gets its turn. */
 const RING_SLICE = 256;
+/** Rows that may wait for a tick to be written: what a kill loses. */
+const PENDING_ROWS_MAX = 32;
 const METRICS_ROWS_MS = 10_000;
 /** A batch is sealed at this size even if it could hold more rows. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
@@ -78,7 +80,7 @@ export async function runCorrelator(
   const pipeline = new Pipeline({
     join: joinOptions(config.join, config.filter, randomSeed()),
     privacy: await openPrivacy(config),
-    sinks: spool === undefined ? sinks : [spool, ...sinks],
+    sinks: spool === undefined ? sinks : [new EagerSpool(spool), ...sinks],
     deadLetters,
     host: hashName(host),
     epoch: spool?.epoch ?? startedS,
@@ -286,6 +288,20 @@ class Clock {
     ) return;
     spool.seal();
     this.#batchSinceMs = undefined;
+  }
+}
+
+/** A spool that is flushed before much can be lost. */
+class EagerSpool implements RowSink {
+  readonly #spool: Spool;
+
+  constructor(spool: Spool) {
+    this.#spool = spool;
+  }
+
+  append(line: string): void {
+    this.#spool.append(line);
+    if (this.#spool.rowsPending >= PENDING_ROWS_MAX) this.#spool.flush();
   }
 }
 

@@ -169,6 +169,11 @@ export class Spool implements Disposable {
     return sealed + (this.#writer?.batchRows ?? 0) + this.#pending.length;
   }
 
+  /** Rows that a kill would lose now. */
+  get rowsPending(): number {
+    return this.#pending.length;
+  }
+
   /** Rows written to the batch that is not sealed yet. */
   get rowsOpen(): number {
     return this.#writer?.batchRows ?? 0;

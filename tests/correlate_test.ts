@@ -1,0 +1,256 @@
+/** The correlator as a process, between real sockets and a real database. */
+import assert from "node:assert/strict";
+import { sql } from "../lib/sql.ts";
+import { eventually, temporaryFolder } from "../lib/testing.ts";
+import {
+  connectionEnd,
+  handshake,
+  request,
+  stats,
+} from "../correlate/testing.ts";
+import { correlateIn, Sensor, WebServer } from "./correlate_process.ts";
+import { startStore } from "./support/store.ts";
+
+function nowUs(): number {
+  return Date.now() * 1000;
+}
+
+/** Connection details that are new for each number. */
+function connectionOf(n: number): Record<string, unknown> {
+  return {
+    src_ip: `198.51.${n >> 8 & 255}.${n & 255}`,
+    src_port: 1024 + n % 50_000,
+  };
+}
+
+Deno.test("correlate: from both sockets to the tables", async () => {
+  await using store = await startStore();
+  await using folder = await temporaryFolder();
+  await using correlate = await correlateIn(folder.path, {
+    clickhouse: { url: store.url, password_file: store.passwordFile("ja4") },
+    file: { enabled: true, path: `${folder.path}/events.ndjson` },
+    join: { http_hold_ms: 200, tls_orphan_after_ms: 300 },
+  });
+  await correlate.start();
+  await using db = await store.database("ja4");
+  using sensor = new Sensor(correlate.network);
+  using server = new WebServer(correlate.http);
+  const ts = nowUs();
+  const conn = { conn: 1, conn_ts: ts };
+
+  assert.ok(await sensor.send(stats({ ts })));
+  assert.ok(await sensor.send(handshake({ ts, seq: 1 })));
+  assert.ok(
+    await sensor.send(
+      handshake({ ts, seq: 2, src_port: 2, client_random_hash: "b" }),
+    ),
+  );
+  // Over IPv6-mapped text, as a dual-stack server reports it.
+  const mapped = { ...conn, src_ip: "::ffff:192.0.2.1" };
+  await server.send(
+    request({ ...mapped, ts: ts + 500, url_path: "/a", pid: 1, seq: 1 }),
+  );
+  await server.send(
+    request({ ...mapped, ts: ts + 900, url_path: "/b", pid: 1, seq: 2 }),
+  );
+  await server.send(
+    request({ ...mapped, ts: ts + 900, url_path: "/b", pid: 1, seq: 2 }),
+  );
+  await server.send(
+    request({ ts, url_scheme: "http", url_path: "/clear", src_port: 9 }),
+  );
+  await server.send(
+    "<190>Nov 23 10:31:00 ja4: " + JSON.stringify(request({
+      ...{ ts, url_path: "/syslog", src_port: 10, url_scheme: "http" },
+    })),
+  );
+  await server.send('{"event_type":"request"');
+  await server.send("\xff\xfe");
+  await server.send(connectionEnd({ conn: 1, ts: ts + 1000 }));
+
+  const rows = await eventually("five rows", async () => {
+    const found = await db.query<Record<string, string>>(
+      sql`SELECT match, orphan_reason, url_path, ja4, toString(src_ip) AS src_ip, match_age_us, sensor, header_order, toString(event_id) AS id
+        FROM http_events ORDER BY url_path`,
+    );
+    return found.length >= 5 && found;
+  });
+  assert.deepEqual(
+    rows.map((
+      { match, orphan_reason, url_path },
+    ) => [match, orphan_reason, url_path]),
+    [
+      ["tls_only", "", ""],
+      ["conn", "", "/a"],
+      ["conn", "", "/b"],
+      ["none", "plaintext", "/clear"],
+      ["none", "plaintext", "/syslog"],
+    ],
+  );
+  assert.equal(rows[1]?.["ja4"], handshake().ja4);
+  assert.equal(rows[1]?.["src_ip"], "::ffff:192.0.2.1");
+  assert.equal(rows[1]?.["match_age_us"], "500");
+  assert.equal(rows[1]?.["sensor"], "edge1");
+  assert.equal(
+    rows[1]?.["header_order"],
+    "host,user-agent,accept,accept-language",
+  );
+  assert.equal(new Set(rows.map(({ id }) => id)).size, 5);
+
+  const catalogue = await db.query(
+    sql`SELECT ja4, length(cipher_suites) AS suites FROM ja4_catalog FINAL`,
+  );
+  assert.deepEqual(catalogue, [{ ja4: handshake().ja4, suites: "9" }]);
+  await eventually("the batches to be noted", async () => {
+    const [noted] = await db.query<{ n: string }>(
+      sql`SELECT sum(rows) AS n FROM ingest_batches`,
+    );
+    return noted?.n === "5";
+  });
+  const metrics = await db.query<{ metric: string }>(
+    sql`SELECT DISTINCT metric FROM pipeline_metrics WHERE component = 'correlate'`,
+  );
+  assert.ok(
+    metrics.some(({ metric }) => metric === "correlate_input_lost_total"),
+  );
+
+  // The law: what came in is accounted for.
+  const value = (name: string): Promise<number> => correlate.metric(name);
+  const source = 'source="http"';
+  const received = await value(`correlate_events_received_total{${source}}`);
+  assert.equal(received, 8);
+  let accounted = await value(`correlate_events_held{${source}}`);
+  for (const reason of ["not_json", "control", "duplicate"]) {
+    accounted += await value(
+      `correlate_events_discarded_total{${source},reason="${reason}"}`,
+    );
+  }
+  accounted += await value('correlate_join_matched_total{match="conn"}');
+  accounted += await value('correlate_join_orphans_total{reason="plaintext"}');
+  assert.equal(accounted, received);
+
+  assert.equal(await correlate.stop(), 0);
+  const lines = (await Deno.readTextFile(`${folder.path}/events.ndjson`)).trim()
+    .split("\n");
+  assert.equal(lines.length, 5);
+  const dead = await Deno.readTextFile(`${correlate.spool}/dead-letter.ndjson`);
+  assert.equal(dead.trim().split("\n").length, 2);
+  assert.ok(!correlate.log.includes('"level":"error"'), correlate.log);
+});
+
+/** Kills of the loop below; `JA4_TEST_KILLS=100` for the long run. */
+const KILLS = Number(Deno.env.get("JA4_TEST_KILLS") ?? 5);
+/** What a killed process may take with it: rows not written, the ring, the kernel's queue. */
+const LOST_PER_KILL = 64;
+
+Deno.test("correlate: kill -9 under load stores no row twice and loses few", async () => {
+  await using store = await startStore();
+  await using folder = await temporaryFolder();
+  await using correlate = await correlateIn(folder.path, {
+    clickhouse: { url: store.url, password_file: store.passwordFile("ja4") },
+    join: { http_hold_ms: 50 },
+  });
+  await correlate.start();
+  await using db = await store.database("ja4");
+  using sensor = new Sensor(correlate.network);
+  using server = new WebServer(correlate.http);
+  let accepted = 0;
+  let stopping = false;
+  const load = (async () => {
+    for (let n = 0; !stopping; n++) {
+      const ts = nowUs();
+      const connection = connectionOf(n);
+      await sensor.send(
+        handshake({
+          ...connection,
+          ts,
+          seq: n + 1,
+          client_random_hash: `r${n}`,
+        }),
+      );
+      const event = request({
+        ...connection,
+        ts,
+        conn: n,
+        conn_ts: ts,
+        url_path: `/${n}`,
+      });
+      while (!await server.send(event)) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      accepted++;
+      if (n % 5 === 4) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  for (let kill = 0; kill < KILLS; kill++) {
+    const before = accepted;
+    await eventually("some load", () => accepted > before + 300 + 97 * kill);
+    await correlate.kill();
+    await correlate.start();
+  }
+  stopping = true;
+  await load;
+  assert.equal(await correlate.stop(), 0);
+  await correlate.start();
+  await eventually(
+    "an empty spool",
+    async () => await correlate.metric("correlate_spool_rows") === 0,
+  );
+  const [counts] = await db.query<{ n: string; paths: string; ids: string }>(
+    sql`SELECT count() AS n, uniqExact(url_path) AS paths, uniqExact(event_id) AS ids
+      FROM http_events WHERE match != 'tls_only'`,
+  );
+  assert.ok(counts);
+  assert.equal(counts.n, counts.paths, "no request is stored twice");
+  assert.equal(counts.n, counts.ids);
+  const lost = accepted - Number(counts.n);
+  // deno-lint-ignore no-console -- the figure is the point of the long run
+  console.log(`${KILLS} kills, ${accepted} accepted, ${lost} lost, 0 twice`);
+  assert.ok(
+    lost >= 0 && lost <= LOST_PER_KILL * KILLS,
+    `${lost} of ${accepted} lost`,
+  );
+  const [sums] = await db.query<{ n: string }>(
+    sql`SELECT sum(requests) AS n FROM entity_5m`,
+  );
+  assert.equal(sums?.n, counts.n, "the aggregates have what the table has");
+});
+
+Deno.test("correlate: a database that is down and comes back costs no row", async () => {
+  await using store = await startStore();
+  await using folder = await temporaryFolder();
+  await using correlate = await correlateIn(folder.path, {
+    clickhouse: { url: store.url, password_file: store.passwordFile("ja4") },
+  });
+  await correlate.start();
+  using server = new WebServer(correlate.http);
+  let sent = 0;
+  const send = async (count: number): Promise<void> => {
+    for (let n = 0; n < count; n++) {
+      const event = { ts: nowUs(), url_scheme: "http", url_path: `/${sent++}` };
+      assert.ok(await server.send(request(event)));
+    }
+  };
+  await send(500);
+  await store.kill();
+  await send(1000);
+  await eventually(
+    "the fault to be known",
+    async () => await correlate.metric("correlate_sink_retries_total") > 0,
+  );
+  await send(500);
+  await store.restart();
+  await send(500);
+  await eventually(
+    "an empty spool",
+    async () =>
+      await correlate.metric("correlate_spool_rows") === 0 &&
+      await correlate.metric('correlate_spool_rows_total{what="written"}') ===
+        sent,
+  );
+  await using db = await store.database("ja4");
+  const [counts] = await db.query<{ n: string; paths: string }>(
+    sql`SELECT count() AS n, uniqExact(url_path) AS paths FROM http_events`,
+  );
+  assert.deepEqual(counts, { n: String(sent), paths: String(sent) });
+});
