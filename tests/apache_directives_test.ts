@@ -5,7 +5,7 @@
  * @module
  */
 import { deepStrictEqual as equal, match, ok } from "node:assert/strict";
-import { needs, temporaryFolder } from "../lib/testing.ts";
+import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
 import { curl, sendRaw } from "./support/curl.ts";
 import { EventReceiver } from "./support/http_events.ts";
 import {
@@ -14,7 +14,7 @@ import {
   findHttpd,
   makeCertificates,
 } from "./support/httpd.ts";
-import { startSite } from "./support/site.ts";
+import { ONE_CHILD, startSite } from "./support/site.ts";
 
 const HTTPD = needs(findHttpd() !== undefined, "httpd is not installed");
 const DIRECTIVES = [
@@ -193,23 +193,36 @@ Deno.test(
 );
 
 Deno.test(
-  "JsonSockLogReconnectInterval and JsonSockLogLevel hold back attempts and messages",
+  "JsonSockLogReconnectInterval holds back attempts to connect",
   HTTPD,
   async () => {
     await using site = await startSite({
-      extra: "ServerLimit 1\nStartServers 1\nMaxRequestWorkers 25\n" +
-        "JsonSockLogReconnectInterval 86400\nJsonSockLogLevel ERROR\n",
+      extra: `${ONE_CHILD}JsonSockLogReconnectInterval 86400\n`,
     });
     await curl([`${site.http}/a`]);
-    {
-      await using receiver = new EventReceiver(site.socketPath);
-      await curl([`${site.http}/b`]);
-      await site.httpd.stop();
-      equal(receiver.events.length, 0);
-    }
-    ok(!(await site.httpd.errorLog()).includes("Cannot send"));
+    // By then the one attempt of this day was made.
+    await eventually(
+      "a report",
+      async () => (await site.httpd.errorLog()).includes("Cannot send"),
+    );
+    await using receiver = new EventReceiver(site.socketPath);
+    await curl([`${site.http}/b`]);
+    await site.httpd.stop();
+    equal(receiver.events.length, 0);
   },
 );
+
+Deno.test("JsonSockLogLevel holds back messages", HTTPD, async () => {
+  await using site = await startSite({
+    extra: `${ONE_CHILD}JsonSockLogLevel ERROR\n`,
+  });
+  await curl([`${site.http}/a`, `${site.http}/b`]);
+  await using receiver = new EventReceiver(site.socketPath);
+  await curl([`${site.http}/c`]);
+  const [c] = await receiver.waitForPath("/c");
+  ok((c?.events_dropped ?? 0) > 0);
+  ok(!(await site.httpd.errorLog()).includes("Cannot send"));
+});
 
 Deno.test(
   "docs/apache-module.md has a section for every directive of the module",

@@ -9,7 +9,7 @@ import type { RequestEvent } from "../lib/events.ts";
 import { curl, sendRaw } from "./support/curl.ts";
 import { EventReceiver } from "./support/http_events.ts";
 import { findHttpd } from "./support/httpd.ts";
-import { ONE_CHILD, startSite } from "./support/site.ts";
+import { ONE_CHILD, type Site, startSite } from "./support/site.ts";
 
 const HTTPD = needs(findHttpd() !== undefined, "httpd is not installed");
 
@@ -413,6 +413,31 @@ Deno.test(
   },
 );
 
+/**
+ * Asks on until the counts of a server with one child add up: each event so far was received, now or
+ * `earlier`, or is in the module's count of dropped ones. httpd logs a request after its answer and
+ * the end of a connection later still, so that a count is exact only at rest.
+ */
+function settle(
+  site: Site,
+  receiver: EventReceiver,
+  earlier: number,
+): Promise<{ received: number; dropped: number }> {
+  return eventually("counts that add up", async () => {
+    await curl([`${site.http}/rest`]);
+    receiver.assertNoFaults();
+    const { requests, ends, events } = receiver;
+    const last = requests.findLast((event) => event.url_path === "/rest");
+    const ended = new Set(ends.map((event) => event.conn));
+    if (!requests.every((event) => ended.has(event.conn ?? 0))) return;
+    const seq = last?.seq ?? 0;
+    const dropped = last?.events_dropped ?? 0;
+    const before = events.filter((event) => (event.seq ?? 0) < seq).length;
+    if (earlier + before + dropped !== seq - 1) return;
+    return { received: earlier + events.length, dropped };
+  });
+}
+
 Deno.test(
   "without a receiver httpd serves on, counts, and loses nothing once there is one",
   HTTPD,
@@ -423,23 +448,27 @@ Deno.test(
       new Set((await curl(twenty)).map((each) => each.status)),
       new Set([200]),
     );
+    // httpd logs a request after its answer: the last of them may still be on its way.
+    await eventually(
+      "a report",
+      async () => (await site.httpd.errorLog()).includes("Cannot send"),
+    );
+    let counts = { received: 0, dropped: 0 };
     {
       await using receiver = new EventReceiver(site.socketPath);
-      await curl([`${site.http}/first`, `${site.http}/second`]);
-      const [first, second] = await receiver.waitForRequests(2);
-      equal([first?.url_path, second?.url_path], ["/first", "/second"]);
-      // Twenty requests, and perhaps the end of their connection, which may come later.
-      ok([20, 21].includes(first?.events_dropped ?? 0));
-      equal(first?.seq, (first?.events_dropped ?? 0) + 1);
+      await curl([`${site.http}/first`]);
+      await receiver.waitForPath("/first");
+      counts = await settle(site, receiver, 0);
+      // Twenty and the end of their connection, but for what came late.
+      ok(counts.dropped >= 19 && counts.dropped <= 21);
     }
     await curl([`${site.http}/lost`]);
     {
       await using receiver = new EventReceiver(site.socketPath);
-      await curl([`${site.http}/third`]);
-      const third = only(await receiver.waitForPath("/third"));
-      // What is missing in the sequence is what was dropped.
-      ok([21, 22, 23, 24].includes(third.events_dropped ?? 0));
-      ok((third.seq ?? 0) - 1 - (third.events_dropped ?? 0) >= 2);
+      await curl([`${site.http}/second`]);
+      await receiver.waitForPath("/second");
+      const later = await settle(site, receiver, counts.received);
+      ok(later.dropped - counts.dropped <= 3);
     }
     const log = await site.httpd.errorLog();
     equal(log.match(/Cannot send an event to/g)?.length, 1);
