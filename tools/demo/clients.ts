@@ -163,9 +163,9 @@ export interface ClientsOptions {
 
 /** What {@linkcode runClients} started. */
 export interface Visitors {
-  readonly present: readonly string[];
+  readonly present: readonly Client[];
   /** Clients whose program is not installed. */
-  readonly absent: readonly string[];
+  readonly absent: readonly Client[];
   /** Resolves when the last one has ended after the signal. */
   readonly finished: Promise<void>;
 }
@@ -176,14 +176,13 @@ export function runClients(options: ClientsOptions): Visitors {
     CLIENTS.map((client) => ({ client, program: programOf(client) })),
     ({ program }) => program === undefined ? "absent" : "present",
   );
-  const names = (which: "present" | "absent"): string[] =>
-    (found.get(which) ?? []).map(({ client }) => client.name);
-  const visits = (found.get("present") ?? []).map(({ client, program = "" }) =>
+  const { present = [], absent = [] } = Object.fromEntries(found);
+  const visits = present.map(({ client, program = "" }) =>
     keepVisiting(client, program, options)
   );
   return {
-    present: names("present"),
-    absent: names("absent"),
+    present: present.map(({ client }) => client),
+    absent: absent.map(({ client }) => client),
     finished: Promise.all(visits).then(() => undefined),
   };
 }

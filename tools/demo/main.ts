@@ -249,14 +249,15 @@ class Demo implements AsyncDisposable {
     progress.line(
       progress.dim(`             (once, within ${LOGIN_S / 60} minutes)`),
     );
-    progress.line(
-      `  Visited    https://127.0.0.1:${ports.https}/ by ${
-        visitors.present.join("; ")
-      }`,
-    );
-    if (visitors.absent.length > 0) {
+    progress.line(`  Site       https://127.0.0.1:${ports.https}/`);
+    progress.line();
+    progress.line("  Its visitors, and where they come from:");
+    for (const { name, address } of visitors.present) {
+      progress.line(`    ${address.padEnd(11)} ${name}`);
+    }
+    for (const { name } of visitors.absent) {
       progress.line(
-        `             not installed here: ${visitors.absent.join("; ")}`,
+        progress.dim(`    ${"-".padEnd(11)} ${name}: not installed here`),
       );
     }
     progress.line();

@@ -67,7 +67,8 @@ export function partConfigs(
     },
     correlate: {
       network: { path: sockets.network },
-      http: { path: sockets.http },
+      // The children of httpd are of another user.
+      http: { path: sockets.http, mode: "0666" },
       spool: { dir: `${folder}/spool` },
       clickhouse,
       health: { listen: listen(ports.correlate) },
