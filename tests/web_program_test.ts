@@ -188,7 +188,7 @@ Deno.test("web as a program", async (t) => {
         }));
         tookMs.push(performance.now() - storedMs);
       }
-    assert.ok(Math.max(...tookMs) < 2000, `it took ${tookMs} ms`);
+      assert.ok(Math.max(...tookMs) < 2000, `it took ${tookMs} ms`);
       await Promise.all(streams.map((stream) => stream.return(undefined)));
       await eventually("the streams to be forgotten", async () => {
         const text = await (await fetch(`${base}/metrics`)).text();

@@ -1,4 +1,4 @@
-/** What the server tells every open page, twice a second. @module */
+/** What the server tells every open page as soon as it changes. @module */
 
 /** A request as the live list shows it. Text fields are the client's words. */
 export interface LiveRequest {
@@ -28,7 +28,7 @@ export interface LivePipelineEvent {
 
 /** The state of things at one moment. Each snapshot is whole: none needs the one before. */
 export interface LiveSnapshot {
-  /** Rises by one a snapshot; the identifier of the server-sent event. */
+  /** Rises with each snapshot; the identifier of the server-sent event. */
   readonly seq: number;
   /** When it was taken, microseconds since the epoch. */
   readonly ts: number;
@@ -49,5 +49,5 @@ export interface LiveSnapshot {
 
 export const REQUESTS_MAX = 20;
 export const PIPELINE_EVENTS_MAX = 5;
-/** Milliseconds between two snapshots. */
+/** Milliseconds between two looks at the database. */
 export const INTERVAL_MS = 500;

@@ -2,8 +2,9 @@
  * Live numbers for all open pages: one reader of the database however many look on, and none while
  * nobody does.
  *
- * A stream is server-sent events: `id:` is the snapshot's number, so that a browser that comes back
- * is sent nothing it has; a comment every 15 s keeps proxies from closing a quiet one.
+ * A stream is server-sent events: a snapshot when something has changed, with its number as `id:`, so
+ * that a browser that comes back is sent nothing it has; a comment every 15 s keeps proxies from
+ * closing a quiet one.
  *
  * @module
  */
@@ -51,7 +52,10 @@ export class LiveHub implements Disposable {
   readonly #options: LiveHubOptions;
   readonly #streams = new Set<Stream>();
   readonly #encoder = new TextEncoder();
+  #numbers: LiveNumbers = NOTHING;
   #snapshot: LiveSnapshot | undefined;
+  /** What the snapshot says, as text, to tell whether the next says anything else. */
+  #content = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading = false;
   #closed = false;
@@ -105,22 +109,22 @@ export class LiveHub implements Disposable {
     this.#reading = true;
     const startMs = this.#options.nowMs();
     let database: LiveSnapshot["database"] = "up";
-    let numbers: LiveNumbers = this.#snapshot ?? NOTHING;
+    let numbers = this.#numbers;
     try {
-      numbers = await this.#options.ask();
+      numbers = this.#numbers = await this.#options.ask();
     } catch (thrown) {
       // Whatever it was, pages must go on and say so.
       database = "down";
       this.#options.onFailure(thrown);
     }
     const nowMs = this.#options.nowMs();
-    this.#snapshot = {
-      ...numbers,
+    const content = JSON.stringify({ ...numbers, database });
+    if (content !== this.#content) {
+      this.#content = content;
       // Above every number of an earlier process, so that Last-Event-ID stays meaningful after a restart.
-      seq: Math.max((this.#snapshot?.seq ?? 0) + 1, Math.floor(nowMs / 1000)),
-      ts: nowMs * 1000,
-      database,
-    };
+      const seq = Math.max((this.#snapshot?.seq ?? 0) + 1, nowMs);
+      this.#snapshot = { ...numbers, database, seq, ts: nowMs * 1000 };
+    }
     for (const stream of this.#streams) this.#serve(stream);
     this.#reading = false;
     if (this.#streams.size === 0 || this.#closed) return;

@@ -122,8 +122,56 @@ Deno.test("LiveHub refuses more streams than it has room for", async () => {
   assert.ok(hub.subscribe(0) !== undefined);
 });
 
+Deno.test("LiveHub is quiet while nothing changes, but for a comment every 15 s", async () => {
+  let nowMs = 0;
+  let asked = 0;
+  using hub = new LiveHub({
+    ask: () => {
+      asked++;
+      nowMs += 1000;
+      return Promise.resolve(NUMBERS);
+    },
+    nowMs: () => nowMs,
+    onFailure: () => {},
+    onStreams: () => {},
+    intervalMs: 0,
+  });
+  const stream = hub.subscribe(0);
+  assert.ok(stream !== undefined);
+  const reader = stream.pipeThrough(new TextDecoderStream() as never)
+    .getReader() as ReadableStreamDefaultReader<string>;
+  const texts: string[] = [];
+  while (asked < 40) texts.push((await reader.read()).value ?? "");
+  assert.equal(texts.filter((text) => text.includes("data: ")).length, 1);
+  const pings = texts.filter((text) => text === ": ping\n\n").length;
+  assert.ok(pings >= 2 && pings <= 3, `${pings} comments in 40 s`);
+  await reader.cancel();
+});
+
+Deno.test("LiveHub ends a stream after five minutes, so that its session is looked at again", async () => {
+  let nowMs = 0;
+  using hub = new LiveHub({
+    ask: () => {
+      nowMs += 30_000;
+      return Promise.resolve({ ...NUMBERS, requests_1m: nowMs });
+    },
+    nowMs: () => nowMs,
+    onFailure: () => {},
+    onStreams: () => {},
+    intervalMs: 0,
+  });
+  const stream = subscribe(hub);
+  let count = 0;
+  while (!(await stream.next()).done) count++;
+  assert.ok(count >= 9 && count <= 11, `${count} snapshots, 30 s apart`);
+  assert.equal(hub.streams, 0);
+});
+
 Deno.test("LiveHub passes over a stream that does not read", async () => {
-  const { hub, asked } = startHub();
+  const { hub, asked } = startHub((count) => ({
+    ...NUMBERS,
+    requests_1m: count,
+  }));
   using _ = hub;
   const idle = hub.subscribe(0);
   const reader = subscribe(hub);

@@ -1,7 +1,7 @@
 /** What every route and middleware shares: the state of a request, and `define`. @module */
 import { createDefine } from "fresh";
 import type { Database } from "../lib/clickhouse.ts";
-import type { UnixMicros } from "../lib/events.ts";
+import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import type { Permission } from "./auth/permissions.ts";
 import type { Session, User } from "./auth/session_store.ts";
 import type { TimeRange } from "./data/range.ts";
@@ -17,8 +17,8 @@ export interface State {
   readonly app: Database;
   /** Appears in the log, in the answer's header and on error pages. */
   readonly request_id: string;
-  /** The peer, or the client that a trusted proxy names. Canonical text of an address. */
-  readonly client_ip: string;
+  /** The peer, or the client that a trusted proxy names. */
+  readonly client_ip: IpAddress;
   readonly preferences: Preferences;
   readonly now: () => UnixMicros;
   /** Who asks. On the routes that need no login this may be {@linkcode NOBODY}. */

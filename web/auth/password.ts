@@ -62,7 +62,11 @@ export class PasswordHasher {
     });
   }
 
-  /** Whether `password` is the one behind `phc`; undefined takes as long and is always wrong. */
+  /**
+   * Whether `password` is the one behind `phc`; undefined takes as long and is always wrong.
+   *
+   * @throws {BusyError}
+   */
   async verify(password: string, phc: string | undefined): Promise<boolean> {
     const known = phc !== undefined && phc !== "";
     const stored = known ? phc : this.#decoy;
@@ -180,6 +184,14 @@ function base64(bytes: Uint8Array): string {
   return bytes.toBase64({ omitPadding: true });
 }
 
+/** Hashes that may wait for their turn: some seconds' worth. */
+const WAITING_MAX = 64;
+
+/** Too many passwords are being checked; none is looked at. */
+export class BusyError extends Error {
+  override readonly name = "BusyError";
+}
+
 /** Runs at most `width` at a time; each takes 19 MiB, and a flood of logins must not take them all. */
 class Gate {
   #free: number;
@@ -191,7 +203,9 @@ class Gate {
 
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else if (this.#waiting.length >= WAITING_MAX) {
+      throw new BusyError("Too many passwords are being checked");
+    } else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {

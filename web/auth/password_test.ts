@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { passwordFault, PasswordHasher } from "./password.ts";
+import { BusyError, passwordFault, PasswordHasher } from "./password.ts";
 
 /** "correct horse" with a salt of sixteen 7s, as hash-wasm 4.12 computes it. */
 const KNOWN =
@@ -61,4 +61,15 @@ Deno.test.each([
   const found = passwordFault(password, "anne");
   if (fault === undefined) assert.equal(found, undefined);
   else assert.match(found ?? "", fault);
+});
+
+Deno.test("PasswordHasher refuses a flood rather than let it wait for ever", async () => {
+  const hasher = await PasswordHasher.create();
+  const results = await Promise.allSettled(
+    Array.from({ length: 100 }, () => hasher.verify("x", undefined)),
+  );
+  const refused = results.filter((result) => result.status === "rejected");
+  assert.equal(refused.length, 100 - 64 - navigator.hardwareConcurrency);
+  assert.ok(refused.every(({ reason }) => reason instanceof BusyError));
+  assert.equal(await hasher.verify("x", undefined), false);
 });

@@ -46,7 +46,7 @@ export function TopBar(
         />
         <kbd aria-hidden="true">/</kbd>
       </form>
-      <div class="top-tools">
+      <div class="top-time">
         {range === undefined ? null : <TimeRange url={url} range={range} />}
         <nav class="switch" aria-label="Time zone">
           {(["utc", "local"] as const).map((zone) => (
@@ -59,6 +59,8 @@ export function TopBar(
             </a>
           ))}
         </nav>
+      </div>
+      <div class="top-user">
         <button
           class="btn btn-icon"
           type="button"

@@ -2,9 +2,11 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { isLogin, spendOneTimeToken } from "../../lib/accounts.ts";
 import { DatabaseError } from "../../lib/clickhouse.ts";
+import { maskIp } from "../../lib/ip.ts";
 import { audit } from "../auth/audit.ts";
 import { enter } from "../auth/enter.ts";
 import { nextPage } from "../auth/next_page.ts";
+import { BusyError } from "../auth/password.ts";
 import { EntryCard } from "../components/entry_card.tsx";
 import { readForm } from "../form.ts";
 import { define } from "../utils.ts";
@@ -25,6 +27,7 @@ const SPENT =
   "This link was used already or has expired. Ask for another, or log in with a password.";
 const AWAY =
   "The database does not answer, so nobody can log in. Try again in a moment.";
+const BUSY = "Too many people log in at this moment. Try again in a moment.";
 
 export const handler = define.handlers({
   GET(ctx) {
@@ -37,7 +40,9 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
-    const { services, client_ip } = ctx.state;
+    const { services } = ctx.state;
+    // Whoever has one IPv6 address usually has the 2^64 of its network.
+    const place = maskIp(ctx.state.client_ip, { v4: 32, v6: 64 });
     const form = await readForm(ctx.req);
     const next = nextPage(form.get("next"));
     const token = form.get("token") ?? "";
@@ -61,7 +66,7 @@ export const handler = define.handlers({
         });
         return page({ ...view, fault: SPENT }, { status: 403 });
       }
-      const waitMs = services.throttle.waitMs(login, client_ip);
+      const waitMs = services.throttle.waitMs(login, place);
       if (waitMs > 0) {
         const seconds = Math.ceil(waitMs / 1000);
         services.metrics.logins.inc({ outcome: "throttled" });
@@ -76,10 +81,10 @@ export const handler = define.handlers({
         ? await services.accounts.check(login, form.get("password") ?? "")
         : undefined;
       if (user !== undefined) {
-        services.throttle.succeeded(login, client_ip);
+        services.throttle.succeeded(login, place);
         return await enter(ctx, user, "password", next);
       }
-      services.throttle.failed(login, client_ip);
+      services.throttle.failed(login, place);
       services.metrics.logins.inc({ outcome: "wrong" });
       await audit(ctx, {
         action: "login",
@@ -91,9 +96,11 @@ export const handler = define.handlers({
       });
       return page({ ...view, fault: WRONG }, { status: 403 });
     } catch (thrown) {
-      if (!(thrown instanceof DatabaseError)) throw thrown;
+      const busy = thrown instanceof BusyError;
+      if (!busy && !(thrown instanceof DatabaseError)) throw thrown;
       services.metrics.logins.inc({ outcome: "unavailable" });
-      return page({ ...view, token, fault: AWAY }, { status: 503 });
+      const fault = busy ? BUSY : AWAY;
+      return page({ ...view, token, fault }, { status: 503 });
     }
   },
 });
