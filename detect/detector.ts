@@ -185,7 +185,7 @@ WHERE match != 'tls_only' AND ts >= ${micros(now - LATE_US as UnixMicros)}
   async #register(model: DetectorModel, signal?: AbortSignal): Promise<void> {
     await this.#db.insertRows("models", [{
       model_id: model.id,
-      trained_at: model.trainedOn.to / 1e6,
+      trained_at: model.trainedOn.to,
       window_s: this.#options.windowS,
       train_from: Math.floor(model.trainedOn.from / 1e6),
       train_to: Math.floor(model.trainedOn.to / 1e6),

@@ -44,7 +44,10 @@ export const program: Program<typeof schema> = {
     using input = await open(events);
     await using store = await startTemporaryStore();
     const db = store.database;
-    if (networks.length > 0) await db.insertRows("ref_bots", networks);
+    if (networks.length > 0) {
+      await db.insertRows("ref_bots", networks);
+      await db.command(sql`SYSTEM RELOAD DICTIONARY dict_bots`);
+    }
     const span = await load(db, input, { path: events, signal });
     if (span !== undefined) {
       const detector = new Detector(db, detectorOptions(config));

@@ -133,7 +133,7 @@ class Daemon {
   }
 
   async #store(report: CycleReport, seconds: number): Promise<void> {
-    const ts = Date.now() / 1000;
+    const ts = Date.now();
     const values = {
       detect_cycle_seconds: seconds,
       detect_windows: report.windows,

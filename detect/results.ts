@@ -304,8 +304,8 @@ function detectionRow(
   const reasons = reasonsOf(best);
   return {
     id: context.id,
-    first_seen: (Math.min(first, before?.first_seen ?? first)) / 1e6,
-    last_seen: (Math.max(last, before?.last_seen ?? last)) / 1e6,
+    first_seen: Math.min(first, before?.first_seen ?? first),
+    last_seen: Math.max(last, before?.last_seen ?? last),
     src_ip: facts.src_ip.includes(":")
       ? facts.src_ip
       : `::ffff:${facts.src_ip}`,

@@ -6,6 +6,8 @@
  */
 import type { RuleHit, Severity } from "../lib/events.ts";
 import { COLUMN } from "../lib/features.ts";
+import { parseIp } from "../lib/ip.ts";
+import { NetworkSet } from "../lib/ip_filter.ts";
 import { printable, shorten } from "../lib/text.ts";
 import type { BotStanding } from "./known_bots.ts";
 import type { WindowFacts } from "./windows.ts";
@@ -51,6 +53,17 @@ const BROWSERS = new Set([
   "firefox",
   "safari",
   "headless_chrome",
+]);
+
+/** Addresses by which a server without a name is rightly asked for. */
+const LOCAL = new NetworkSet([
+  "127.0.0.0/8",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "::1",
+  "fc00::/7",
+  "fe80::/10",
 ]);
 
 /** Bits from which a handshake counts as never seen with a browser: one in 256. */
@@ -141,7 +154,9 @@ export const RULES: readonly Rule[] = [
     severity: "low",
     mitre: "T1595.001",
     test: ({ facts }) => {
-      if (/^[\d.]+$|^\[/.test(facts.http_host)) {
+      const asked = parseIp(facts.http_host.replace(/^\[|\]$/g, ""));
+      if (asked !== undefined && LOCAL.has(asked)) return undefined;
+      if (asked !== undefined) {
         return `It asks for the address ${
           name(facts.http_host)
         } instead of a name.`;

@@ -77,9 +77,9 @@ export function judge(
     }, options.rulesOff);
     const severity = allowed || (bot.verified !== "" && rules.length === 0)
       ? undefined
-      : worst(
+      : together(
         modelSeverity(own.pValue, options.alarmRate, cap(facts, model, rules)),
-        ...rules.map((rule) => rule.severity),
+        rules,
       );
     return {
       facts,
@@ -119,6 +119,17 @@ export function reasonsOf(verdict: WindowVerdict): Reason[] {
   }));
 }
 
+/** The higher of both; where both are medium, each confirms the other. */
+function together(
+  byModel: Severity | undefined,
+  rules: readonly RuleHit[],
+): Severity | undefined {
+  const byRules = worst(...rules.map((rule) => rule.severity));
+  return byModel === "medium" && byRules === "medium"
+    ? "high"
+    : worst(byModel, byRules);
+}
+
 /** The highest of some severities. */
 export function worst(
   ...severities: readonly (Severity | undefined)[]
@@ -137,9 +148,9 @@ function modelSeverity(
   most: Severity,
 ): Severity | undefined {
   if (pValue >= alarmRate) return undefined;
-  const own = pValue < alarmRate / 100
+  const own = pValue < alarmRate / 50
     ? "high"
-    : pValue < alarmRate / 10
+    : pValue < alarmRate / 5
     ? "medium"
     : "low";
   return SEVERITIES[

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import type { IpAddress } from "../lib/events.ts";
+import { CAMPAIGN_ADDRESSES_MIN, findCampaigns } from "./campaigns.ts";
+import { buildModel, type ModelBody } from "./detector_model.ts";
+import { ClientLists, type ListEntry } from "./lists.ts";
+import prior from "./prior.json" with { type: "json" };
+import { CHROME, windowFacts } from "./testing.ts";
+import { judge, reasonsOf } from "./verdict.ts";
+import type { WindowFacts } from "./windows.ts";
+import { wordingOf } from "./wording.ts";
+
+const shipped = prior as unknown as ModelBody;
+const origin = {
+  learning: true,
+  trainedOn: { from: 0, to: 0 } as unknown as Parameters<
+    typeof buildModel
+  >[1]["trainedOn"],
+};
+const learningModel = await buildModel(shipped, origin);
+const ownModel = await buildModel(shipped, { ...origin, learning: false });
+
+function check(
+  windows: readonly WindowFacts[],
+  entries: readonly ListEntry[] = [],
+  model = ownModel,
+): ReturnType<typeof judge> {
+  return judge(windows, model, {
+    alarmRate: 0.005,
+    rulesOff: new Set(),
+    lists: new ClientLists(entries),
+  });
+}
+
+/** A script that fetches pages under Chrome's name, and nothing of it fits. */
+const SCRIPT: Partial<WindowFacts> = {
+  ja4: "t13d4312h1_c7886603b240_b26ce05bbdd6",
+  requests: 300,
+  documents: 300,
+  assets: 0,
+  orders: 1,
+  hint_mismatches: 300,
+  without_sec_fetch: 300,
+  without_language: 300,
+  later_without_referrer: 299,
+  later_without_cookie: 299,
+  cold_bits: 9,
+  pause_count: 299,
+  pause_cv: 0.05,
+  pause_mode_share: 1,
+  pause_bits_missing: 4,
+  signatures: [[{
+    ...CHROME,
+    kind: "get",
+    stable_order: "user-agent,accept-encoding,accept",
+    tcp_signature: "64|2-4-8-1-3|7",
+    tcp_mss: 8961,
+    accept_encoding: "gzip, deflate",
+    accept_language: "",
+  }, 300]],
+};
+
+Deno.test("judge() shows a script and not a person, and says so while learning too", () => {
+  const [person, script] = check([windowFacts(), windowFacts(SCRIPT)]);
+  assert.ok((person?.score ?? 1) < 0.5, `person ${person?.score}`);
+  assert.ok((script?.score ?? 0) > 0.8, `script ${script?.score}`);
+  assert.equal(script?.severity, "high");
+  assert.equal(script.trafficClass, "anomalous");
+  const [modest] = check([windowFacts(SCRIPT)], [], learningModel);
+  assert.notEqual(
+    modest?.severity,
+    "high",
+    "the shipped reference is no proof",
+  );
+});
+
+Deno.test("judge() respects verified bots and both lists", () => {
+  const bot = { ...SCRIPT, ua_family: "bot", bot_name: "googlebot" };
+  const [verified, allowed, denied] = check(
+    [
+      windowFacts(bot),
+      windowFacts({ ...SCRIPT, src_ip: "203.0.113.9" as IpAddress }),
+      windowFacts({ src_ip: "2001:db8::7" as IpAddress }),
+    ],
+    [
+      { list: "allow", kind: "network", value: "203.0.113.0/24" },
+      { list: "deny", kind: "ip", value: "2001:db8::7" },
+      { list: "deny", kind: "network", value: "not a network" },
+    ],
+  );
+  assert.equal(verified?.trafficClass, "verified");
+  assert.equal(verified.severity, undefined);
+  assert.equal(verified.score, 0);
+  assert.equal(allowed?.severity, undefined);
+  assert.ok((allowed?.score ?? 0) > 0.8, "an allowed client is still scored");
+  assert.equal(denied?.severity, "high");
+  assert.deepEqual(denied.rules.map(({ rule }) => rule), ["deny_list"]);
+});
+
+Deno.test("reasonsOf() adds up to the score as stored", () => {
+  for (const verdict of check([windowFacts(), windowFacts(SCRIPT)])) {
+    const stored = JSON.parse(JSON.stringify(reasonsOf(verdict))) as {
+      contribution: number;
+    }[];
+    const sum = stored.reduce((a, b) => a + b.contribution, verdict.base);
+    assert.ok(Math.abs(sum - verdict.score) < 1e-6);
+  }
+});
+
+Deno.test("wordingOf() tells a script by what does not fit, without markup or controls", () => {
+  const [verdict] = check([
+    windowFacts({
+      ...SCRIPT,
+      http_host: "\u202eevil\u0007.example",
+      user_agent: "Chrome/150 \u001b[2J",
+    }),
+  ]);
+  assert.ok(verdict !== undefined);
+  const words = wordingOf({
+    facts: verdict.facts,
+    score: verdict.score,
+    pValue: verdict.pValue,
+    reasons: reasonsOf(verdict),
+    rules: verdict.rules,
+    learning: false,
+  });
+  assert.match(words.title, /posing as Chrome 150/);
+  assert.ok(words.title.includes("\\u{202e}evil\\u{07}.example"));
+  assert.match(words.summary, /^The score of 0\.\d\d is higher than/);
+  assert.ok(words.tags.length > 0 && words.tags.length <= 6);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(words.title + words.summary, /[\u0000-\u001f\u202e]/);
+});
+
+Deno.test("findCampaigns() joins addresses of one make and leaves single ones alone", () => {
+  const fleet = Array.from(
+    { length: CAMPAIGN_ADDRESSES_MIN },
+    (_, i) =>
+      windowFacts({ ...SCRIPT, src_ip: `203.0.113.${i + 1}` as IpAddress }),
+  );
+  const other = windowFacts({
+    ...SCRIPT,
+    src_ip: "192.0.2.200" as IpAddress,
+    signatures: [[{ ...CHROME, stable_order: "accept,user-agent" }, 300]],
+  });
+  const found = findCampaigns(check([...fleet, other]));
+  assert.equal(found.length, 1);
+  assert.equal(found[0]?.addresses, CAMPAIGN_ADDRESSES_MIN);
+  assert.deepEqual(findCampaigns(check(fleet.slice(1))), []);
+});
