@@ -13,7 +13,7 @@ import {
 } from "@clickhouse/client-web";
 import * as v from "valibot";
 import { FatalError, messageOf } from "./errors.ts";
-import { invariant } from "./invariant.ts";
+import { invariant, InvariantError } from "./invariant.ts";
 import { type Column, encodeNative } from "./native_format.ts";
 import { type Sql, sql } from "./sql.ts";
 
@@ -407,9 +407,11 @@ function databaseError(thrown: unknown, kind: "query" | "write"): unknown {
     const message = `${thrown.message.trim()} (${thrown.type ?? code})`;
     return new DatabaseError(message, code, retry, { cause: thrown });
   }
-  if (!(thrown instanceof Error) || thrown.name === "InvariantError") {
-    return thrown;
-  }
+  // Ours: a broken promise, or an answer that is not JSON to a statement that names its own format.
+  if (
+    !(thrown instanceof Error) || thrown instanceof InvariantError ||
+    thrown instanceof SyntaxError
+  ) return thrown;
   // Deno's fetch says "fetch failed"; its cause tells a connection that was never made from one that broke.
   const reason = messageOf(thrown.cause ?? thrown);
   const unsent = reason.includes("client error (Connect)");

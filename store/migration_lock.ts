@@ -13,8 +13,6 @@ import { type Database, DatabaseError } from "../lib/clickhouse.ts";
 import { FatalError } from "../lib/errors.ts";
 import { type Sql, sql } from "../lib/sql.ts";
 
-/** Seconds without renewal after which a lock is void. */
-const STALE_S = 15;
 const RENEW_MS = 4000;
 const ASK_AGAIN_MS = 250;
 const TABLE_ALREADY_EXISTS = 57;
@@ -28,7 +26,9 @@ export interface LockOptions {
   /** `ON CLUSTER 'name'`, or nothing. */
   readonly onCluster: Sql;
   /** How long to wait for another run. @default 60000 */
-  readonly waitMs?: number;
+  readonly waitMs?: number | undefined;
+  /** Seconds without renewal after which a lock is void. @default 15 */
+  readonly leaseS?: number | undefined;
 }
 
 /** A held lock. */
@@ -52,10 +52,11 @@ export async function lockMigrations(
   database: Database,
   options: LockOptions,
 ): Promise<MigrationLock> {
-  const deadline = performance.now() + (options.waitMs ?? 60_000);
+  const { waitMs = 60_000, leaseS = 15 } = options;
+  const deadline = performance.now() + waitMs;
   while (true) {
     const current = await newestLock(database, options.schema);
-    if (current === undefined || current.age_s > STALE_S) {
+    if (current === undefined || current.age_s > leaseS) {
       const number = numberOf(current?.name) + 1;
       if (await create(database, number, options)) {
         return hold(database, number, options);

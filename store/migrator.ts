@@ -26,6 +26,8 @@ export interface MigratorOptions {
   readonly holder: string;
   /** How long to wait for another run. @default 60000 */
   readonly lockWaitMs?: number;
+  /** Seconds after which the lock of a run that was killed is void. @default 15 */
+  readonly lockLeaseS?: number;
   /** Told each migration done. */
   readonly onDone?: (step: Step) => void;
 }
@@ -270,7 +272,7 @@ export class Migrator {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { placeholders, holder, lockWaitMs } = this.#options;
+    const { placeholders, holder } = this.#options;
     const onCluster: Sql = sql.trusted(
       statementsOf("{{on_cluster}}", placeholders)[0] ?? "",
     );
@@ -278,7 +280,8 @@ export class Migrator {
       schema: placeholders.database,
       holder,
       onCluster,
-      ...(lockWaitMs === undefined ? {} : { waitMs: lockWaitMs }),
+      waitMs: this.#options.lockWaitMs,
+      leaseS: this.#options.lockLeaseS,
     });
     const signals = [lock.signal, ...(signal === undefined ? [] : [signal])];
     return await work(AbortSignal.any(signals));

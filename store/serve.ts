@@ -23,6 +23,7 @@ import {
   PROFILE,
   type ServerSettings,
   type User,
+  USERS,
 } from "./server_config.ts";
 
 /** Settings of {@linkcode serveStore}. */
@@ -89,6 +90,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
     engine.writeLine(JSON.stringify({ event: "ready", ...ready }));
     await Promise.race([aborted(signal), endedByItself(engine)]);
   } finally {
+    await cancelReading(url, passwords);
     await stop(engine, port, log);
   }
 }
@@ -189,6 +191,21 @@ async function checkSettings(
     !response.ok && /USER_SESSION_LIMIT_EXCEEDED/.test(answer),
     "the database lets in a client without a password",
   );
+}
+
+/** Ends the SELECTs under way, which the engine would wait five seconds for. Inserts may finish. */
+async function cancelReading(
+  url: string,
+  passwords: Readonly<Record<User, string>>,
+): Promise<void> {
+  await Promise.allSettled(USERS.map(async (username) => {
+    const password = passwords[username];
+    const options = { url, database: "system", username, password };
+    await using database = await openDatabase(options, { timeoutMs: 500 });
+    await database.command(
+      sql`KILL QUERY WHERE user = currentUser() AND query_kind = 'Select' AND elapsed > 0 ASYNC`,
+    );
+  }));
 }
 
 async function stop(engine: Engine, port: number, log: Logger): Promise<void> {
