@@ -46,6 +46,8 @@ class Daemon {
   readonly #registry = createRegistry("detect");
   readonly #metrics = createMetrics(this.#registry);
   #failure: string | undefined = "No cycle has ended yet";
+  /** Whether the last cycle failed, and that has been said. */
+  #away = false;
   #learning: boolean | undefined;
 
   constructor(db: Database, context: Context) {
@@ -90,17 +92,18 @@ class Daemon {
       await this.#store(report, seconds);
       if (this.#failure !== undefined) log.info("Ready");
       this.#failure = undefined;
+      this.#away = false;
     } catch (thrown) {
       if (signal.aborted) return;
       this.#metrics.failures.inc();
-      const failure = `The last cycle failed: ${messageOf(thrown)}`;
       // Once an outage: the database comes back, and nothing is lost meanwhile.
-      if (failure !== this.#failure) {
+      if (!this.#away) {
         log.warn("Cycle failed; the next one does its work too", {
           reason: messageOf(thrown),
         });
       }
-      this.#failure = failure;
+      this.#away = true;
+      this.#failure = `The last cycle failed: ${messageOf(thrown)}`;
     }
   }
 
