@@ -40,7 +40,9 @@ export function AddressPage(data: AddressPageData): VNode {
   return (
     <>
       <div class="page-head">
-        <h1 class="mono">{ip}</h1>
+        <h1>
+          <span class="mono">{ip}</span>
+        </h1>
         <CopyButton text={ip} label="address" />
         {facts.ok && facts.value.networkKind !== ""
           ? <span class="badge warn">{printable(facts.value.networkKind)}</span>
@@ -58,7 +60,7 @@ export function AddressPage(data: AddressPageData): VNode {
       <div class="grid">
         <Panel
           title="Requests over time"
-          class="span-8"
+          class="span-16"
           loaded={traffic}
           {...(traffic.ok && traffic.value.requests > 0
             ? { actions: <TrafficLegend traffic={traffic.value} /> }
@@ -69,10 +71,10 @@ export function AddressPage(data: AddressPageData): VNode {
               ? <NoRequests facts={facts} />
               : <TrafficChart traffic={value} range={range} />}
         </Panel>
-        <DetectionLines lines={data.detections} class="span-4" />
+        <DetectionLines lines={data.detections} class="span-8" />
         <Panel
           title="Fingerprints"
-          class="span-7 flush"
+          class="span-14 flush"
           loaded={data.fingerprints}
         >
           {(rows) => (
@@ -83,7 +85,7 @@ export function AddressPage(data: AddressPageData): VNode {
             />
           )}
         </Panel>
-        <Panel title="Hosts" class="span-5 flush" loaded={data.hosts}>
+        <Panel title="Hosts" class="span-10 flush" loaded={data.hosts}>
           {(rows) => (
             <UseTable
               head="Host"
@@ -94,16 +96,14 @@ export function AddressPage(data: AddressPageData): VNode {
         </Panel>
         <Panel
           title="User agents"
-          class="span-12 flush"
+          class="span-24 flush"
           loaded={data.userAgents}
         >
           {(rows) => <UserAgentTable rows={rows} />}
         </Panel>
-        <div class="span-12">
+        <div class="span-24">
           <RequestsCard
             rows={data.requests}
-            fromMs={range.from.getTime()}
-            toMs={range.to.getTime()}
             total={facts.ok ? facts.value.requests : 0}
             showHost
           />

@@ -16,7 +16,7 @@ export function CampaignsPanel(
     <Panel
       title="Campaigns"
       note="detections that act as one"
-      class="span-4 flush"
+      class="span-8 flush"
       loaded={campaigns}
     >
       {(list) =>
@@ -47,7 +47,7 @@ export function CampaignsPanel(
                         <CampaignLink id={campaign.id} />
                       </td>
                       <td
-                        class="clip"
+                        class="clip wide"
                         title={`${printable(campaign.title)}, ${
                           plural(campaign.detections.length, "detection")
                         }, ${plural(campaign.requests, "request")}`}

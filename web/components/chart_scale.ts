@@ -1,22 +1,23 @@
 /** Arithmetic that the charts share. Positions along x are per cent of the plot, so that it may have any width. @module */
-import { day, hourMinute } from "./format.ts";
+import { clock, day, hourMinute } from "./format.ts";
 
 /** `12.345%`, short enough for a thousand of them. */
 export function per(share: number): string {
   return `${Number((share * 100).toFixed(3))}%`;
 }
 
-/** Round values from 0 upwards that cover `max`, at most `count` steps. */
-export function ticksOf(max: number, count = 3): number[] {
+/** Round values from 0 upwards that cover `max` in about `count` steps. */
+export function ticksOf(max: number, count = 4): number[] {
   if (!(max > 0)) return [0];
   const rough = max / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((one) => one * power)
     .find((one) => one >= rough) ?? 10 * power;
-  const whole = Math.max(step, max < count ? 1 : step);
-  const ticks: number[] = [];
-  for (let value = 0; value < max + whole; value += whole) ticks.push(value);
-  return ticks;
+  const whole = Math.max(1, step);
+  return Array.from(
+    { length: Math.ceil(max / whole) + 1 },
+    (_, index) => index * whole,
+  );
 }
 
 /** A label below the plot. */
@@ -29,6 +30,11 @@ export interface TimeTick {
 }
 
 const TICK_STEPS_S = [
+  1,
+  2,
+  5,
+  10,
+  30,
   60,
   120,
   300,
@@ -63,7 +69,11 @@ export function timeTicks(
     if (share < 0.02 || share > 0.98) continue;
     ticks.push({
       at: share,
-      text: stepS >= 86_400 ? day(at, zone).slice(5) : hourMinute(at, zone),
+      text: stepS >= 86_400
+        ? day(at, zone).slice(5)
+        : stepS < 60
+        ? clock(at, zone)
+        : hourMinute(at, zone),
       minor: index++ % 2 === 1,
     });
   }

@@ -12,7 +12,7 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
     <Panel
       title="User agents against TLS"
       note="does the handshake match the claim?"
-      class="span-5 flush"
+      class="span-10 flush"
       loaded={rows}
     >
       {(list) =>
@@ -35,8 +35,8 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
                 </thead>
                 <tbody>
                   {list.map((row) => (
-                    <tr key={row.claim}>
-                      <td class="clip">
+                    <tr key={`${row.claim} ${row.handshake}`}>
+                      <td class="clip wide">
                         <Hostile text={row.claim} max={48} />
                       </td>
                       <td class="num" title={count(row.requests)}>
@@ -56,7 +56,9 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
 }
 
 function Handshake({ row }: { row: ClaimRow }): VNode {
-  if (row.handshake === "") return <span class="muted">not known</span>;
+  if (row.handshake === "") {
+    return <span class="muted">not known {percent(row.share)}</span>;
+  }
   const tone = row.agrees === undefined ? "" : row.agrees ? " ok" : " warn";
   return (
     <span class={`badge${tone}`}>

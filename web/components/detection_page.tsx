@@ -48,16 +48,14 @@ export function DetectionPage(data: DetectionPageData): VNode {
       <Head detection={detection} />
       {mayTriage ? <TriageBar detection={detection} /> : null}
       <div class="grid">
-        <div class="span-8 stack">
+        <div class="span-16 stack">
           <ReasonsCard detection={detection} />
           <RequestsCard
             rows={data.requests}
-            fromMs={detection.firstSeenMs}
-            toMs={detection.lastSeenMs}
             total={detection.requests}
           />
         </div>
-        <div class="span-4 stack">
+        <div class="span-8 stack">
           <SourceCard detection={detection} facts={data.source} />
           <Ja4Card ja4={detection.ja4} {...data.fingerprint} />
           <ActivityCard detection={detection} history={data.history} />

@@ -68,7 +68,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
         <DecodeCard ja4={ja4} facts={facts} lists={lists} />
         <Panel
           title="Requests over time"
-          class="span-8"
+          class="span-16"
           loaded={traffic}
           {...(traffic.ok && traffic.value.requests > 0
             ? { actions: <TrafficLegend traffic={traffic.value} /> }
@@ -82,7 +82,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
         <Panel
           title="What the ClientHello offers"
           note="in the order it was sent; GREASE left out"
-          class="span-12"
+          class="span-24"
           loaded={lists}
         >
           {(value) =>
@@ -97,7 +97,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
         </Panel>
         <Panel
           title="User agents"
-          class="span-8 flush"
+          class="span-16 flush"
           loaded={data.userAgents}
           {...(data.userAgents.ok && data.userAgents.value.total > 0
             ? { note: `${count(data.userAgents.value.total)} different` }
@@ -106,7 +106,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           {({ rows }) => <UserAgentTable rows={rows} addresses />}
         </Panel>
         <NeighboursPanel ja4={ja4} neighbours={data.neighbours} />
-        <Panel title="Addresses" class="span-4 flush" loaded={data.addresses}>
+        <Panel title="Addresses" class="span-8 flush" loaded={data.addresses}>
           {(rows) => (
             <UseTable
               head="Address"
@@ -115,7 +115,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
             />
           )}
         </Panel>
-        <Panel title="Hosts" class="span-4 flush" loaded={data.hosts}>
+        <Panel title="Hosts" class="span-8 flush" loaded={data.hosts}>
           {(rows) => (
             <UseTable
               head="Host"
@@ -124,7 +124,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
             />
           )}
         </Panel>
-        <DetectionLines lines={data.detections} class="span-4" />
+        <DetectionLines lines={data.detections} class="span-8" />
       </div>
     </>
   );
@@ -166,7 +166,7 @@ function DecodeCard(
   const { a, b, c } = ja4Parts(ja4);
   const known = lists.ok ? lists.value : undefined;
   return (
-    <Card title="Decoded" class="span-4">
+    <Card title="Decoded" class="span-8">
       <dl class="decode">
         {decodeSectionA(a).map(({ code, meaning }) => (
           <Fragment key={code}>
@@ -309,7 +309,7 @@ function NeighboursPanel(
 ): VNode {
   const { b, c } = ja4Parts(ja4);
   return (
-    <Panel title="Neighbours" class="span-4 flush" loaded={neighbours}>
+    <Panel title="Neighbours" class="span-8 flush" loaded={neighbours}>
       {({ sameB, sameBTotal, sameC, sameCTotal }) => (
         <div class="neighbours">
           <h3>

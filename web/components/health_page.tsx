@@ -110,7 +110,7 @@ function State({ state }: { state: PipelineState }): VNode {
 
 function PartsPanel({ parts }: { parts: Loaded<PartState[]> }): VNode {
   return (
-    <Panel title="Parts" class="span-8 flush" loaded={parts}>
+    <Panel title="Parts" class="span-16 flush" loaded={parts}>
       {(list) =>
         list.length === 0
           ? (
@@ -185,7 +185,7 @@ function CorrelationPanel({ rows }: { rows: Loaded<CorrelationRow[]> }): VNode {
     <Panel
       title="Correlation"
       note="the last hour"
-      class="span-4 flush"
+      class="span-8 flush"
       loaded={rows}
     >
       {(list) => {
@@ -228,7 +228,7 @@ function EventsPanel({ events }: { events: Loaded<ProcessEvent[]> }): VNode {
     <Panel
       title="What happened"
       note={`newest first, times in ${zone}`}
-      class="span-8 flush"
+      class="span-16 flush"
       loaded={events}
     >
       {(list) =>
@@ -273,7 +273,7 @@ function EventsPanel({ events }: { events: Loaded<ProcessEvent[]> }): VNode {
 
 function TablesPanel({ tables }: { tables: Loaded<TableSize[]> }): VNode {
   return (
-    <Panel title="Tables" class="span-4 flush" loaded={tables}>
+    <Panel title="Tables" class="span-8 flush" loaded={tables}>
       {(list) =>
         list.length === 0
           ? <Empty title="No table holds anything yet" />

@@ -140,7 +140,7 @@ function RequestsTile({ traffic, before }: StripData): VNode {
   return (
     <Tile
       title="Requests"
-      aside={before.ok && before.value > 0
+      aside={before.ok && before.value > requests * COMPARABLE
         ? (
           <span title={`${count(before.value)} in the range just before`}>
             {change(requests / before.value - 1)}
@@ -158,9 +158,11 @@ function RequestsTile({ traffic, before }: StripData): VNode {
   );
 }
 
-/** `+4.1 %`, `−12 %`; beyond tenfold as a multiple. */
+/** Below this share of the present range, the range before is not one to compare with: data began in it. */
+const COMPARABLE = 0.1;
+
+/** `+4.1 %`, `−12 %`. */
 function change(share: number): string {
-  if (share > 9) return `× ${(share + 1).toFixed(0)}`;
   const text = percent(Math.abs(share));
   return share < 0 ? `−${text}` : `+${text}`;
 }
@@ -171,7 +173,11 @@ function AnomalousTile({ traffic }: StripData): VNode {
   return (
     <Tile
       title="Anomalous share"
-      aside={plural(totals.anomalous, "request")}
+      aside={
+        <span title={plural(totals.anomalous, "request")}>
+          {compact(totals.anomalous)}
+        </span>
+      }
       value={percent(anomalousShare)}
     >
       <Sparkline

@@ -18,7 +18,7 @@ export function NeedsAttention(
   return (
     <Panel
       title="Needs attention"
-      class="span-4 flush"
+      class="span-8 flush"
       loaded={page}
       {...(page.ok && page.value.total > 0
         ? {

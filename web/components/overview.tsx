@@ -90,7 +90,7 @@ export function Overview(data: OverviewData): VNode {
       <div class="grid">
         <Panel
           title="Traffic by class"
-          class="span-8"
+          class="span-16"
           loaded={traffic}
           {...(traffic.ok && traffic.value.requests > 0
             ? { actions: <TrafficLegend traffic={traffic.value} /> }
@@ -114,7 +114,7 @@ export function Overview(data: OverviewData): VNode {
         <Panel
           title="Score distribution"
           note="log scale"
-          class="span-3"
+          class="span-6"
           loaded={data.histogram}
         >
           {(value) =>
@@ -134,7 +134,7 @@ export function Overview(data: OverviewData): VNode {
               with the handshake of their connection
             </>
           }
-          class="span-12"
+          class="span-24"
           loaded={live}
         >
           {(value) => (

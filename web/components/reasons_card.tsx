@@ -21,9 +21,11 @@ export function ReasonsCard(
   const ordered = reasons.filter((reason) =>
     Math.abs(reason.contribution) >= SHOWN_MIN
   ).toSorted((a, b) => b.contribution - a.contribution);
-  const listed = reasons.reduce((sum, reason) => sum + reason.contribution, 0);
+  const exact = reasons.reduce((sum, reason) => sum + reason.contribution, 0);
   // What the detector did not list on its own is still part of the sum.
-  const rest = score - base - listed;
+  const rest = rounded(score - base - exact);
+  // The figures shown add up, as the exact ones do: one of them takes what the rounding leaves.
+  const listed = rounded(score) - rounded(base) - rest;
   const largest = Math.max(
     0,
     ...ordered.map((reason) => Math.abs(reason.contribution)),
@@ -76,11 +78,11 @@ export function ReasonsCard(
         )}
       <footer class="card-foot">
         <span>
-          Base {base.toFixed(2)} {sign(listed)} contributions{" "}
-          {Math.abs(listed).toFixed(2)}
-          {Math.abs(rest) >= 0.005
-            ? ` ${sign(rest)} other features ${Math.abs(rest).toFixed(2)}`
-            : ""} = <b>{score.toFixed(2)}</b>
+          Base {base.toFixed(3)} {sign(listed)} contributions{" "}
+          {Math.abs(listed).toFixed(3)}
+          {Math.abs(rest) >= 0.0005
+            ? ` ${sign(rest)} other features ${Math.abs(rest).toFixed(3)}`
+            : ""} = <b>{score.toFixed(3)}</b>
         </span>
         <ul class="legend">
           <li>
@@ -93,6 +95,11 @@ export function ReasonsCard(
       </footer>
     </Card>
   );
+}
+
+/** To the thousandths that the page shows. */
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 function sign(value: number): string {

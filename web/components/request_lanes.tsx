@@ -69,7 +69,7 @@ export function RequestLanes(
                 y1={y + ROW / 2}
                 y2={y + ROW / 2}
               />
-              {[...slots].map((slot) => {
+              {[...slots].sort(byStatus).map((slot) => {
                 const [at = "0", statusClass = "0"] = slot.split(" ");
                 return (
                   <rect
@@ -99,4 +99,9 @@ export function RequestLanes(
       </svg>
     </div>
   );
+}
+
+/** Errors are drawn last, so that nothing lies over them. */
+function byStatus(a: string, b: string): number {
+  return Number(a.split(" ")[1]) - Number(b.split(" ")[1]);
 }

@@ -10,7 +10,7 @@ import { RequestLanes, STATUS_WORDS } from "./request_lanes.tsx";
 import { Hostile, hostileText, Moment } from "./text.tsx";
 
 /** Rows of the table. */
-const ROWS = 50;
+const ROWS = 20;
 
 const MATCH_WORDS: Readonly<
   Record<string, { word: string; title: string; tone: string }>
@@ -39,10 +39,9 @@ const MATCH_WORDS: Readonly<
 };
 
 export function RequestsCard(
-  { rows, fromMs, toMs, total, showHost = false }: {
+  { rows, total, showHost = false }: {
+    /** Newest first. */
     rows: Loaded<RequestRow[]>;
-    fromMs: number;
-    toMs: number;
     /** All of them, where more than the newest may exist. */
     total: number;
     showHost?: boolean;
@@ -53,9 +52,11 @@ export function RequestsCard(
       title="Requests"
       class="flush"
       loaded={rows}
-      note={`${count(total)} in ${duration((toMs - fromMs) / 1000)}`}
       {...(rows.ok && rows.value.length > 0
-        ? { actions: <StatusLegend rows={rows.value} /> }
+        ? {
+          note: spanText(rows.value),
+          actions: <StatusLegend rows={rows.value} />,
+        }
         : {})}
     >
       {(list) =>
@@ -70,8 +71,8 @@ export function RequestsCard(
             <>
               <RequestLanes
                 lanes={lanesOf(list)}
-                fromMs={Math.min(fromMs, list.at(-1)?.tsMs ?? fromMs)}
-                toMs={Math.max(toMs, list[0]?.tsMs ?? toMs)}
+                fromMs={list.at(-1)?.tsMs ?? 0}
+                toMs={list[0]?.tsMs ?? 0}
               />
               <RequestTable rows={list} showHost={showHost} />
               <footer class="card-foot">
@@ -87,6 +88,12 @@ export function RequestsCard(
           )}
     </Panel>
   );
+}
+
+/** `150 in 9.9 s`. */
+function spanText(rows: readonly RequestRow[]): string {
+  const seconds = ((rows[0]?.tsMs ?? 0) - (rows.at(-1)?.tsMs ?? 0)) / 1000;
+  return `${count(rows.length)} in ${duration(seconds)}`;
 }
 
 function StatusLegend({ rows }: { rows: readonly RequestRow[] }): VNode {

@@ -62,7 +62,11 @@ export function ClientBadge(
 ): VNode {
   if (label === "") return <span class="muted">unknown</span>;
   const tone = kind === "browser" ? "" : kind === "malware" ? " bad" : " warn";
-  return <span class={`badge${tone}`}>{printable(label)}</span>;
+  return (
+    <span class={`badge client${tone}`} title={printable(label)}>
+      <span>{printable(label)}</span>
+    </span>
+  );
 }
 
 function NothingSeen(): VNode {
@@ -75,7 +79,7 @@ export function TopFingerprints(
   return (
     <Panel
       title="Fingerprints"
-      class="span-5 flush"
+      class="span-11 flush"
       loaded={rows}
       actions={
         <OrderSwitch name="fp" order={order} label="Order of fingerprints" />
@@ -99,7 +103,7 @@ export function TopFingerprints(
                     <td>
                       <Ja4Link ja4={row.value} />
                     </td>
-                    <td>
+                    <td class="clip wide">
                       {row.value === ""
                         ? null
                         : <ClientBadge label={row.client} kind={row.kind} />}
@@ -122,7 +126,7 @@ export function TopAddresses(
   return (
     <Panel
       title="Addresses"
-      class="span-4 flush"
+      class="span-7 flush"
       loaded={rows}
       actions={
         <OrderSwitch name="ip" order={order} label="Order of addresses" />
@@ -146,9 +150,8 @@ export function TopAddresses(
                     <td>
                       <IpLink ip={row.value} />
                     </td>
-                    <td class="muted clip" title={networkText(row)}>
-                      {networkText({ asn: row.asn, country: row.country }) ||
-                        "–"}
+                    <td class="muted clip wide" title={networkText(row)}>
+                      {networkText(row) || "–"}
                     </td>
                     <Requests row={row} />
                     <Anomalous row={row} />
@@ -168,7 +171,7 @@ export function TopHosts(
   return (
     <Panel
       title="Hosts"
-      class="span-3 flush"
+      class="span-6 flush"
       loaded={rows}
       actions={<OrderSwitch name="host" order={order} label="Order of hosts" />}
     >
@@ -188,7 +191,7 @@ export function TopHosts(
               <tbody>
                 {list.map((row) => (
                   <tr key={row.value}>
-                    <td class="clip">
+                    <td class="clip wide">
                       <HostLink host={row.value} max={28} />
                     </td>
                     <td title={count(row.requests)}>

@@ -53,14 +53,13 @@ const FILL = 0.84;
 export function TrafficLegend({ traffic }: { traffic: Traffic }): VNode {
   return (
     <ul class="legend">
-      {TRAFFIC_CLASSES.toReversed().filter((name) =>
-        name !== "unscored" || traffic.totals.unscored > 0
-      ).map((name) => (
-        <li key={name}>
-          <span class={`key cls-${name}`} />
-          {CLASS_WORDS[name]} <b>{compact(traffic.totals[name])}</b>
-        </li>
-      ))}
+      {TRAFFIC_CLASSES.toReversed().filter((name) => traffic.totals[name] > 0)
+        .map((name) => (
+          <li key={name}>
+            <span class={`key cls-${name}`} />
+            {CLASS_WORDS[name]} <b>{compact(traffic.totals[name])}</b>
+          </li>
+        ))}
       {traffic.usualFrom === "nothing" ? null : (
         <li>
           <svg class="key-line" width="20" height="8" aria-hidden="true">

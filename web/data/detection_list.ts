@@ -59,6 +59,7 @@ export interface DetectionRow {
   readonly tags: readonly string[];
   readonly src_ip: string;
   readonly asn: number;
+  readonly as_org: string;
   readonly country: string;
   readonly ja4: string;
   readonly http_host: string;
@@ -219,7 +220,8 @@ export async function loadDetectionPage(
       db,
       sql`SELECT * FROM (
         SELECT id, toString(severity) AS severity_word, round(score, 6) AS score_number, title, tags,
-          toString(src_ip) AS src_ip_text, asn, toString(country) AS country_text, ja4, http_host,
+          toString(src_ip) AS src_ip_text, asn, dictGet('dict_networks', 'as_org', src_ip) AS as_org,
+          toString(country) AS country_text, ja4, http_host,
           toFloat64(requests) AS request_count,
           toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
           toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms,
@@ -252,6 +254,7 @@ interface RawRow {
   tags: string[];
   src_ip_text: string;
   asn: number;
+  as_org: string;
   country_text: string;
   ja4: string;
   http_host: string;
@@ -278,6 +281,7 @@ function viewOf(
     tags: row.tags,
     src_ip: ipText(row.src_ip_text),
     asn: row.asn,
+    as_org: row.as_org,
     country: row.country_text,
     ja4: row.ja4,
     http_host: row.http_host,

@@ -29,7 +29,7 @@ export function loadJa4Lists(
     db,
     sql`SELECT cipher_suites, extensions, supported_groups, signature_algorithms, key_share_groups,
         client_alpns, grease, ja4_r, ja4_stable, ja3
-      FROM ja4_catalog FINAL WHERE ja4 = ${ja4}`,
+      FROM ja4_catalog FINAL WHERE ja4 = ${ja4} AND notEmpty(cipher_suites)`,
   );
 }
 

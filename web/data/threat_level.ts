@@ -81,10 +81,12 @@ export function threatLevel(facts: ThreatFacts): ThreatLevel {
   };
 }
 
-function openReason(open: SeverityCounts): string {
-  if (open.critical > 0) return `${open.critical} critical open`;
-  if (open.high > 0) return `${open.high} high open`;
-  return `${open.medium} medium open`;
+/** The severity that weighs most. */
+function openReason({ critical, high, medium }: SeverityCounts): string {
+  if (8 * critical >= Math.max(3 * high, medium)) {
+    return `${critical} critical open`;
+  }
+  return 3 * high >= medium ? `${high} high open` : `${medium} medium open`;
 }
 
 /** Hourly anomalous share of the week before `range`. */

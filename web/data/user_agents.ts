@@ -38,6 +38,7 @@ const PRODUCTS: readonly (readonly [RegExp, string, readonly string[]])[] = [
   [/Go-http-client\/([\d.]+)/i, "Go net/http", ["go"]],
   [/okhttp\/([\d.]+)/i, "OkHttp", ["okhttp", "android", "java"]],
   [/^Java\/([\d.]+)/, "Java", ["java"]],
+  [/compatible; ([\w.-]+)\/?([\d.]*)/, "", []],
   [/([A-Za-z][\w-]*(?:bot|crawler|spider))\/?([\d.]*)/i, "", []],
 ];
 const SYSTEMS: readonly (readonly [RegExp, string])[] = [
@@ -74,9 +75,9 @@ export interface ClaimRow {
   /** `Chrome 131 / Windows`. */
   readonly claim: string;
   readonly requests: number;
-  /** What most of its handshakes are: a family of the reference data, "" if not known. */
+  /** What these handshakes are: a family of the reference data, "" if not known. */
   readonly handshake: string;
-  /** Share of its requests with that handshake, 0..1. */
+  /** Share of the claim's requests that have this handshake, 0..1. */
   readonly share: number;
   /** Whether handshake and claim agree; undefined where either is not known. */
   readonly agrees?: boolean;
@@ -105,7 +106,10 @@ export async function loadClaims(
   return groupClaims(rows);
 }
 
-/** Groups User-Agents by claim; first those that disagree, by requests, then the rest. */
+/**
+ * Groups User-Agents by claim and by whether the handshake fits it. Of the lines that are kept, half are
+ * for those that do not: they are few, and what the table is for.
+ */
 export function groupClaims(
   rows: readonly {
     readonly user_agent: string;
@@ -113,41 +117,28 @@ export function groupClaims(
     readonly requests: number;
   }[],
 ): ClaimRow[] {
-  const groups = new Map<
-    string,
-    { claim: Claim; requests: number; clients: Map<string, number> }
-  >();
+  const totals = new Map<string, number>();
+  const lines = new Map<string, ClaimRow>();
   for (const { user_agent, client, requests } of rows) {
-    const claim = claimOf(user_agent);
-    const key = claim.system === ""
-      ? claim.product
-      : `${claim.product} / ${claim.system}`;
-    const group = groups.getOrInsertComputed(key, () => ({
+    const { product, system, fits } = claimOf(user_agent);
+    const claim = system === "" ? product : `${product} / ${system}`;
+    totals.set(claim, (totals.get(claim) ?? 0) + requests);
+    const known = client !== "" && fits.length > 0;
+    const before = lines.get(`${claim} ${client}`);
+    lines.set(`${claim} ${client}`, {
       claim,
-      requests: 0,
-      clients: new Map<string, number>(),
-    }));
-    group.requests += requests;
-    group.clients.set(client, (group.clients.get(client) ?? 0) + requests);
+      requests: requests + (before?.requests ?? 0),
+      handshake: client,
+      share: 0,
+      ...(known ? { agrees: fits.includes(client) } : {}),
+    });
   }
-  const lines = [...groups].map(([claim, group]): ClaimRow => {
-    const [handshake, most] = [...group.clients].reduce((best, next) =>
-      next[1] > best[1] ? next : best
-    );
-    const known = handshake !== "" && group.claim.fits.length > 0;
-    return {
-      claim,
-      requests: group.requests,
-      handshake,
-      share: group.requests === 0 ? 0 : most / group.requests,
-      ...(known ? { agrees: group.claim.fits.includes(handshake) } : {}),
-    };
-  });
-  const byRequests = (a: ClaimRow, b: ClaimRow): number =>
-    b.requests - a.requests;
-  const wrong = lines.filter((line) => line.agrees === false)
-    .sort(byRequests).slice(0, LINES / 2);
-  const rest = lines.filter((line) => !wrong.includes(line)).sort(byRequests)
+  const all = [...lines.values()].map((line) => ({
+    ...line,
+    share: line.requests / Math.max(1, totals.get(line.claim) ?? 1),
+  })).sort((a, b) => b.requests - a.requests);
+  const wrong = all.filter((line) => line.agrees === false).slice(0, LINES / 2);
+  const rest = all.filter((line) => line.agrees !== false)
     .slice(0, LINES - wrong.length);
-  return [...wrong, ...rest].sort(byRequests);
+  return [...wrong, ...rest].sort((a, b) => b.requests - a.requests);
 }
