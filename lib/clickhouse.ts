@@ -412,15 +412,15 @@ function databaseError(thrown: unknown, kind: "query" | "write"): unknown {
     !(thrown instanceof Error) || thrown instanceof InvariantError ||
     thrown instanceof SyntaxError
   ) return thrown;
-  // Deno's fetch says "fetch failed"; its cause tells a connection that was never made from one that broke.
+  // Deno's fetch says "fetch failed"; its cause says why, after the whole URL and with it the values.
   const reason = messageOf(thrown.cause ?? thrown);
-  const unsent = reason.includes("client error (Connect)");
-  // The reason holds the whole URL, and with it the values of the query.
   const shown = reason.replace(/^.*client error \(\w+\): /s, "");
+  // "Connection refused" is no proof that nothing was sent: where a kept connection breaks, fetch
+  // silently sends the same request again on a new one, and tells of the second failure alone.
   return new DatabaseError(
     `No answer from the database: ${shown}`,
     undefined,
-    unsent || kind === "query" ? "retry" : "in_doubt",
+    kind === "query" ? "retry" : "in_doubt",
     { cause: thrown },
   );
 }
