@@ -65,16 +65,22 @@ export async function findToolchains(): Promise<Toolchain[]> {
   return found;
 }
 
-/** Builds the module in `targetDir` and returns its bytes. */
+/** Where the crate lies (with a slash at the end), and where it is built. */
+export interface BuildFolders {
+  readonly crate: string;
+  readonly targetDir: string;
+}
+
+/** Builds the module and returns its bytes. */
 export async function build(
   toolchain: Toolchain,
-  targetDir: string,
+  { crate, targetDir }: BuildFolders,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const cargoHome = Deno.env.get("CARGO_HOME") ??
     `${Deno.env.get("HOME") ?? ""}/.cargo`;
   const sysroot = await output(toolchain.rustc, ["--print=sysroot"]);
   const flags = [
-    `--remap-path-prefix=${CRATE}=/wasm/`,
+    `--remap-path-prefix=${crate}=/wasm/`,
     `--remap-path-prefix=${cargoHome}=/cargo`,
     `--remap-path-prefix=${sysroot}=/rust`,
     "-Ctarget-feature=+simd128,+bulk-memory",
@@ -94,7 +100,7 @@ export async function build(
         ? ["-Zbuild-std=core", "-Zbuild-std-features=compiler-builtins-mem"]
         : [],
     ],
-    cwd: CRATE,
+    cwd: crate,
     env: {
       RUSTC: toolchain.rustc,
       CARGO_ENCODED_RUSTFLAGS: flags.join("\x1f"),
@@ -162,7 +168,10 @@ if (import.meta.main) {
         "rustc-web, cargo-web, rust-web-src and lld-19 on Debian",
     );
   }
-  const wasm = await build(toolchain, `${CRATE}target`);
+  const wasm = await build(toolchain, {
+    crate: CRATE,
+    targetDir: `${CRATE}target`,
+  });
   const provenance: Provenance = {
     rustc: toolchain.version,
     sources_sha256: await sourcesDigest(),

@@ -1,0 +1,132 @@
+/**
+ * Every row of the reference captures: the same ja4, ja4_r, ja4_o and ja3 for every ClientHello,
+ * and nothing beyond. What is not supported yet is listed below; a capture that begins to pass
+ * must leave the list.
+ *
+ * @module
+ */
+import { deepStrictEqual, notDeepStrictEqual } from "node:assert/strict";
+import { exists, needs } from "../lib/testing.ts";
+import { eventsOfFile, newParser } from "./support/fingerprint.ts";
+
+/** Captures, by name or prefix, of which some row is not found yet, and why. */
+const UNSUPPORTED: Readonly<Record<string, readonly RegExp[]>> = {
+  foxio: [
+    // QUIC.
+    /^chrome-cloudflare-quic/,
+    /^quic-/,
+    /^ssh2\./,
+    /^tls-handshake\./,
+    /^tls-sni\./,
+    /^tls3\./,
+    // DTLS.
+    /^dtls-/,
+  ],
+  edge: [
+    /^quic-(?!bad-tag|missing-datagram|unknown-version)/,
+    /^dtls-(?!encrypted-epoch)/,
+    /^ipv[46]-fragments/,
+  ],
+};
+
+/** Captures whose ClientHello cannot be fingerprinted, and the status that says so. */
+const STATUS: Readonly<Record<string, string>> = {
+  "odd-cipher-bytes.pcap": "malformed",
+  "session-id-33.pcap": "malformed",
+  "extension-overrun.pcap": "malformed",
+  "block-overrun.pcap": "malformed",
+  "tcp-truncated-capture.pcap": "truncated",
+  "tcp-missing-segment.pcap": "gap",
+  "sslv2-hello.pcap": "sslv2",
+};
+
+interface Row {
+  readonly pcap: string;
+  readonly proto: string;
+  readonly src: string;
+  readonly sport: number;
+  readonly dst: string;
+  readonly dport: number;
+  readonly hello: number;
+  readonly ja4: string | null;
+  readonly ja4_r: string;
+  readonly ja4_o: string;
+  readonly ja3: string;
+}
+
+for (const [corpus, unsupported] of Object.entries(UNSUPPORTED)) {
+  const folder = new URL(`../../shared/corpus/${corpus}/`, import.meta.url);
+  const options = needs(
+    exists(folder),
+    `the reference corpus is not here (${corpus})`,
+  );
+  Deno.test(`conformance with ${corpus}`, options, async (t) => {
+    const parser = newParser();
+    for (const [pcap, rows] of await readRows(folder)) {
+      await t.step(pcap, () => {
+        const { events, failure } = eventsOfFile(
+          new URL(pcap, folder).pathname,
+          parser,
+        );
+        deepStrictEqual(failure, undefined);
+        const found = events.filter(({ status }) => status === "complete")
+          .map((event) =>
+            [
+              event.transport,
+              event.src_ip,
+              event.src_port,
+              event.dest_ip,
+              event.dest_port,
+              event.ja4,
+              event.ja4_r,
+              event.ja4_o,
+              event.ja3,
+            ].join(" ")
+          );
+        const wanted = rows.filter(({ ja4 }) => ja4 !== null).map((row) =>
+          [
+            row.proto,
+            row.src,
+            row.sport,
+            row.dst,
+            row.dport,
+            row.ja4,
+            row.ja4_r,
+            row.ja4_o,
+            row.ja3,
+          ].join(" ")
+        );
+        if (unsupported.some((name) => name.test(pcap))) {
+          notDeepStrictEqual(
+            found.toSorted(),
+            wanted.toSorted(),
+            "it passes now: take it off the list",
+          );
+          // What is found must be right all the same.
+          deepStrictEqual(found.filter((one) => !wanted.includes(one)), []);
+        } else deepStrictEqual(found.toSorted(), wanted.toSorted());
+        const others = events.filter(({ status }) => status !== "complete")
+          .map(({ status }) => status);
+        const status = STATUS[pcap];
+        deepStrictEqual(others, status === undefined ? [] : [status]);
+        // `hello` of the reference counts all ClientHellos with the same ends.
+        for (const row of rows.filter(({ hello }) => hello === 0)) {
+          if (row.proto !== "tcp" || row.ja4 === null) continue;
+          const first = events.find((event) =>
+            event.src_ip === row.src && event.src_port === row.sport &&
+            event.ja4 === row.ja4
+          );
+          if (first !== undefined) deepStrictEqual(first.hello, 0);
+        }
+      });
+    }
+  });
+}
+
+async function readRows(folder: URL): Promise<Map<string, Row[]>> {
+  const text = await Deno.readTextFile(new URL("expected.jsonl", folder));
+  const rows = text.trimEnd().split("\n").map((line) =>
+    JSON.parse(line) as Row
+  );
+  return Map.groupBy(rows, ({ pcap }) => pcap);
+}

@@ -1,0 +1,321 @@
+/**
+ * Makes the captures in tests/cases, all of them of our own making:
+ *
+ *     deno run -A tests/support/capture_cases.ts
+ *
+ * writes each `input.pcap`, `README.md` and, from what the program prints, `expected.ndjson`:
+ * look at what changed there before it is committed.
+ *
+ * @module
+ */
+import { eventsOfFile } from "./fingerprint.ts";
+import {
+  ACK,
+  bytes,
+  clientHello,
+  Connection,
+  ethernet,
+  EXT,
+  extension,
+  FIN,
+  ip,
+  ordinaryExtensions,
+  type Packet,
+  pcapFile,
+  records,
+  RST,
+  START_US,
+  u16,
+} from "./packets.ts";
+
+/** Folder of the cases. */
+export const CASES = new URL("../cases/", import.meta.url);
+
+/** One capture and what it shows. */
+export interface Case {
+  readonly name: string;
+  /** What it shows, for its README. */
+  readonly shows: string;
+  readonly packets: readonly Packet[];
+  /** LINKTYPE number, Ethernet unless given. */
+  readonly linkType?: number;
+}
+
+const ordinary = clientHello();
+/** With a post-quantum key share: two segments of an Ethernet path. */
+const long = clientHello({
+  extensions: [...ordinaryExtensions(), EXT.keyShare(0x11ec, 1216)],
+});
+
+/** All cases. */
+export const cases: readonly Case[] = [
+  {
+    name: "one-segment",
+    shows:
+      "TCP handshake, ClientHello in one segment, the end. All facts of the SYN, the round-trip time of the handshake (1 ms) and the time from SYN to ClientHello (3 ms).",
+    packets: new Connection().open().client(0, records(ordinary))
+      .server(0, [22, 3, 3, 0, 4, 2, 0, 0, 0])
+      .client(records(ordinary).length, [], FIN | ACK).packets,
+  },
+  {
+    name: "ipv6",
+    shows: "The same over IPv6; addresses as RFC 5952 writes them.",
+    packets: new Connection({ source: "2001:db8::1:0:10", destination: "::1" })
+      .open().client(0, records(ordinary)).packets,
+  },
+  {
+    name: "post-quantum-two-segments",
+    shows: "A ClientHello of two segments with a hybrid key share.",
+    packets: new Connection().open().send(records(long)).packets,
+  },
+  {
+    name: "segments-out-of-order",
+    shows:
+      "Segments in reverse, one twice, one overlapping with other bytes: the first copy counts.",
+    packets: reversed(records(long), 300),
+  },
+  {
+    name: "sequence-wraps",
+    shows: "The sequence number passes 2^32 within the ClientHello.",
+    packets: new Connection({ isn: 2 ** 32 - 100 }).open()
+      .send(records(long), 64).packets,
+  },
+  {
+    name: "many-records",
+    shows: "One ClientHello in records of 50 bytes.",
+    packets: new Connection().open().send(records(ordinary, 50)).packets,
+  },
+  {
+    name: "no-syn",
+    shows: "The capture begins after the SYN: no facts of it, all else.",
+    packets: new Connection().send(records(long)).packets,
+  },
+  {
+    name: "data-before-syn",
+    shows: "The segment is captured before its SYN.",
+    packets: new Connection().client(0, records(ordinary)).syn().packets,
+  },
+  {
+    name: "fast-open",
+    shows: "The ClientHello is in the SYN (RFC 7413).",
+    packets: new Connection().syn(records(ordinary)).packets,
+  },
+  {
+    name: "port-reuse",
+    shows:
+      "A second connection with the same ends and another ClientHello, and a keep-alive probe between.",
+    packets: [
+      ...new Connection().open().client(0, records(ordinary))
+        .client(records(ordinary).length - 1, [0]).packets,
+      ...new Connection({ isn: 77_000_000, ts: START_US + 1e6 }).open()
+        .client(0, records(clientHello({ ciphers: [0x1301] }))).packets,
+    ],
+  },
+  {
+    name: "hello-retry-request",
+    shows:
+      "Two ClientHellos on one connection with ChangeCipherSpec between; the second has `hello` 1.",
+    packets: twoHellos(),
+  },
+  {
+    name: "resumption",
+    shows:
+      "The same client, first and resumed (ticket, PSK, early data): JA4 differs, ja4_stable does not.",
+    packets: [
+      ...new Connection().open().client(0, records(ordinary)).packets,
+      ...new Connection({ sourcePort: 50_001, ts: START_US + 1e6 }).open()
+        .client(
+          0,
+          records(clientHello({
+            extensions: [
+              ...ordinaryExtensions(),
+              EXT.sessionTicket(),
+              EXT.earlyData(),
+              EXT.psk(),
+            ],
+          })),
+        ).packets,
+    ],
+  },
+  {
+    name: "grease",
+    shows:
+      "GREASE in ciphers, extensions, groups, versions, signature algorithms and ALPN is left out everywhere and reported as `grease`.",
+    packets: new Connection().open().client(
+      0,
+      records(clientHello({
+        ciphers: [0x2a2a, 0x1301, 0x0a1a],
+        extensions: [
+          extension(0x4a4a),
+          EXT.sni("grease.example"),
+          EXT.groups(0x6a6a, 0x1d),
+          EXT.signatureAlgorithms(0xfafa, 0x0403),
+          EXT.alpn("\x0a\x0a", "h2"),
+          EXT.versions(0x8a8a, 0x0304),
+        ],
+      })),
+    ).packets,
+  },
+  {
+    name: "hostile-names",
+    shows:
+      "Server name and ALPN with quotes, escapes, control bytes and invalid UTF-8; the line stays one line of JSON.",
+    packets: new Connection().open().client(
+      0,
+      records(clientHello({
+        extensions: [
+          EXT.sni('a"\\\n\x00\x1b[31m\xff.example'),
+          EXT.alpn('"\xff', "\n"),
+        ],
+      })),
+    ).packets,
+  },
+  {
+    name: "malformed",
+    shows: "An extension that reaches beyond the block.",
+    packets: new Connection().open().client(
+      0,
+      records(clientHello({ extensions: [bytes(u16(10), u16(99), [1])] })),
+    ).packets,
+  },
+  {
+    name: "cut-by-snap-length",
+    shows: "The capture kept 120 bytes of the packet with the ClientHello.",
+    packets: cut(
+      new Connection().open().client(0, records(ordinary)).packets,
+      120,
+    ),
+  },
+  {
+    name: "gap",
+    shows: "The middle segment is missing and the client breaks off.",
+    packets: new Connection().open().client(0, records(long).slice(0, 500))
+      .client(1000, records(long).slice(1000)).client(0, [], RST).packets,
+  },
+  {
+    name: "never-finished",
+    shows:
+      "Half a ClientHello, then nothing for a minute (another client is heard then).",
+    packets: [
+      ...new Connection().open().client(0, records(ordinary).slice(0, 90))
+        .packets,
+      ...new Connection({ sourcePort: 50_009, ts: START_US + 60e6 }).syn()
+        .packets,
+    ],
+  },
+  {
+    name: "starttls",
+    shows: "SMTP, then TLS on the same connection.",
+    packets: new Connection({ destinationPort: 25 }).open()
+      .server(0, "220 ready\r\n").client(0, "EHLO me\r\n")
+      .client(9, "STARTTLS\r\n").client(19, records(ordinary)).packets,
+  },
+  {
+    name: "proxy-protocol",
+    shows:
+      "A PROXY line before the ClientHello: proxy_src_ip is the client it names, src_ip stays the peer.",
+    packets: new Connection().open().client(
+      0,
+      bytes(
+        "PROXY TCP4 203.0.113.9 198.51.100.7 51000 443\r\n",
+        records(ordinary),
+      ),
+    ).packets,
+  },
+  {
+    name: "no-tls",
+    shows: "HTTP in clear text and a server's ServerHello: no event.",
+    packets: new Connection().open().client(0, "GET / HTTP/1.1\r\n\r\n")
+      .server(0, [22, 3, 3, 0, 4, 2, 0, 0, 0]).packets,
+  },
+  {
+    name: "vlan-and-vxlan",
+    shows:
+      "Two VLAN tags and a VXLAN tunnel: innermost addresses, `vlan` and `tunnel`.",
+    packets: tunnelled(),
+  },
+  {
+    name: "raw-ip",
+    shows: "Link type RAW: no link layer at all.",
+    linkType: 101,
+    packets: new Connection().open().client(0, records(ordinary)).packets.map((
+      packet,
+    ) => ({ ...packet, frame: packet.frame.subarray(14) })),
+  },
+];
+
+function reversed(stream: Uint8Array, size: number): Packet[] {
+  const connection = new Connection().open();
+  const wrong = new Uint8Array(100).fill(0xee);
+  let at = Math.floor((stream.length - 1) / size) * size;
+  for (; at > 0; at -= size) {
+    connection.client(at, stream.subarray(at, at + size));
+    connection.client(at, stream.subarray(at, at + size));
+    connection.client(at + 50, wrong);
+  }
+  return connection.client(0, stream.subarray(0, size)).packets;
+}
+
+function twoHellos(): Packet[] {
+  const first = records(ordinary);
+  const second = bytes(
+    [20, 3, 3, 0, 1, 1],
+    records(clientHello({
+      extensions: [...ordinaryExtensions(), extension(0x2c, [0, 1, 9])],
+    })),
+  );
+  return new Connection().open().client(0, first)
+    .server(0, [22, 3, 3, 0, 4, 2, 0, 0, 0]).client(first.length, second)
+    .packets;
+}
+
+function cut(packets: readonly Packet[], length: number): Packet[] {
+  return packets.map((packet) => ({
+    ...packet,
+    frame: packet.frame.subarray(0, length),
+    wire: packet.frame.length,
+  }));
+}
+
+function tunnelled(): Packet[] {
+  return new Connection().open().client(0, records(ordinary)).packets.map(
+    (packet) => {
+      const vxlan = bytes([8, 0, 0, 0, 0, 0, 7, 0], packet.frame);
+      const udp = bytes(u16(5000), u16(4789), u16(8 + vxlan.length), [0, 0]);
+      const outer = ip("10.0.0.1", "10.0.0.2", 17, bytes(udp, vxlan));
+      const tagged = bytes(u16(7), u16(0x8100), u16(42), u16(0x0800), outer);
+      return { ts: packet.ts, frame: ethernet(0x88a8, tagged) };
+    },
+  );
+}
+
+/** The bytes of a case's capture file. */
+export function inputOf(one: Case): Uint8Array<ArrayBuffer> {
+  return pcapFile(one.packets, one.linkType);
+}
+
+/** What the program prints for a case, its path left out. */
+export function outputOf(name: string): string {
+  const path = new URL(`${name}/input.pcap`, CASES).pathname;
+  return eventsOfFile(path).text.replaceAll(
+    JSON.stringify(path),
+    '"input.pcap"',
+  );
+}
+
+async function write(one: Case): Promise<void> {
+  const folder = new URL(`${one.name}/`, CASES);
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeFile(new URL("input.pcap", folder), inputOf(one));
+  await Deno.writeTextFile(
+    new URL("expected.ndjson", folder),
+    outputOf(one.name),
+  );
+  await Deno.writeTextFile(
+    new URL("README.md", folder),
+    `# ${one.name}\n\n${one.shows}\n\n` +
+      "Made by tests/support/capture_cases.ts; the addresses are those of RFC 5737 and RFC 3849.\n",
+  );
+}
+
+if (import.meta.main) { for (const one of cases) await write(one); }
