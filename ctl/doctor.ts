@@ -11,6 +11,7 @@ import { Ledger } from "../store/ledger.ts";
 import { readMigrations } from "../store/migration_files.ts";
 import { textOf } from "./host_config.ts";
 import { healthAddress, type PartConfig, type PartName } from "./parts.ts";
+import { QUEUE_LENGTH, queueLength } from "./queue_length.ts";
 import { isReady } from "./supervise.ts";
 
 /** One thing looked at. A warning costs something; a failure stops something. */
@@ -30,8 +31,6 @@ export interface Patient {
   readonly schema: string;
 }
 
-/** Datagrams that may wait in a UNIX socket; with the kernel's default of 10 bursts are lost. */
-const QLEN_MIN = 512;
 /** Bit of CAP_NET_RAW in a capability mask (capabilities(7)). */
 const CAP_NET_RAW = 13n;
 
@@ -89,11 +88,10 @@ async function findCapability(): Promise<Finding> {
 
 async function findQueueLength(): Promise<Finding> {
   const key = "net.unix.max_dgram_qlen";
-  const path = "/proc/sys/net/unix/max_dgram_qlen";
-  const length = Number(await Deno.readTextFile(path));
-  return length >= QLEN_MIN ? ok(key, String(length)) : warning(
+  const length = await queueLength();
+  return length >= QUEUE_LENGTH ? ok(key, String(length)) : warning(
     key,
-    `${length}: bursts of requests may be lost; run sysctl -w ${key}=${QLEN_MIN}`,
+    `${length}: bursts of requests may be lost; run sysctl -w ${key}=${QUEUE_LENGTH}`,
   );
 }
 

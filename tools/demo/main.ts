@@ -13,6 +13,7 @@ import {
   ROOT,
 } from "../../ctl/parts.ts";
 import { pause, runToEnd } from "../../ctl/process.ts";
+import { QUEUE_LENGTH, raiseQueueLength } from "../../ctl/queue_length.ts";
 import { Supervisor } from "../../ctl/supervise.ts";
 import { createOneTimeLogin } from "../../lib/accounts.ts";
 import { type Database, openDatabase } from "../../lib/clickhouse.ts";
@@ -72,7 +73,19 @@ async function demonstrate(
   const timeUp = options.forS === undefined
     ? signal
     : AbortSignal.any([signal, AbortSignal.timeout(options.forS * 1000)]);
+  progress.line(
+    progress.bold("ja4-platform, the whole pipeline on this machine"),
+  );
+  progress.line();
+  await using raised = await raiseQueueLength();
   await using demo = new Demo(options, folder, progress);
+  if (raised !== undefined) {
+    progress.line(
+      progress.dim(
+        `    net.unix.max_dgram_qlen is ${QUEUE_LENGTH} instead of ${raised.from} while this runs`,
+      ),
+    );
+  }
   try {
     // A stop in the middle ends the parts, on which the start fails: that is no fault.
     await Promise.race([demo.start(), aborted(timeUp)]);
@@ -124,10 +137,6 @@ class Demo implements AsyncDisposable {
 
   async #startAll(): Promise<void> {
     const progress = this.#progress;
-    progress.line(
-      progress.bold("ja4-platform, the whole pipeline on this machine"),
-    );
-    progress.line();
     await progress.step(
       "Dependencies",
       () => runToEnd(Deno.execPath(), ["install", "--frozen"], { cwd: ROOT }),
