@@ -117,7 +117,7 @@ export class RingReader extends Ring {
     return this.#scratch.subarray(0, length);
   }
 
-  /** Resolves when there is a message, or after `ms`. */
+  /** Resolves when there is a message, or after `ms`. Does not keep the process alive. */
   async wait(ms: number): Promise<void> {
     const tail = Atomics.load(this.control, TAIL);
     if (Atomics.load(this.control, HEAD) !== tail) return;

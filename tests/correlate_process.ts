@@ -82,6 +82,7 @@ export async function correlateIn(
         eventually(
           "the correlator to be ready",
           () => log.includes('"message":"Ready"', startedAt),
+          60_000,
         ),
       ]);
     },
