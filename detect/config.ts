@@ -27,7 +27,7 @@ export const schema = v.strictObject({
           v.gtValue(0, "expected a number above 0, at most 0.1"),
           v.maxValue(0.1, "expected a number above 0, at most 0.1"),
         ),
-        0.005,
+        0.001,
       ),
     }),
     {},

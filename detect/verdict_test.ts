@@ -25,7 +25,7 @@ function check(
   model = ownModel,
 ): ReturnType<typeof judge> {
   return judge(windows, model, {
-    alarmRate: 0.005,
+    alarmRate: 0.001,
     rulesOff: new Set(),
     lists: new ClientLists(entries),
   });

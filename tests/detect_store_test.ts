@@ -26,7 +26,7 @@ const OPTIONS = {
   windowS: 3600,
   learnS: 3600,
   learnHours: 24,
-  alarmRate: 0.005,
+  alarmRate: 0.001,
   rulesOff: new Set<string>(),
 };
 /** The start of this hour: rows expire by the real clock. */

@@ -31,7 +31,9 @@ SELECT
     -- The /24 or /48, with the TCP window: one loud client or one NAT cannot pass for many.
     concat(substring(hex(IPv6StringToNum(toString(src_ip))), 1,
         if(startsWith(toString(src_ip), '::ffff:'), 30, 12)), '|', toString(tcp_window)) AS network,
-    sec_fetch_dest IN ('document', 'empty', '') AND NOT is_asset AS is_document,
+    -- What a page in an open tab fetches by itself is no page, however regularly it does so.
+    sec_fetch_dest IN ('document', 'empty', '') AND NOT is_asset
+        AND NOT (sec_fetch_mode = 'cors' AND referrer != '' AND cookie_count > 0) AS is_document,
     cityHash64(ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss, accept_encoding,
         accept_language) AS signature
 FROM {{db}}.http_events
