@@ -66,6 +66,12 @@ export const program: Program<typeof schema> = {
   schema,
   async run({ config, signal }) {
     const log = await startLog("web", config.log.level);
+    // The port first: that it is taken is told before anything that takes time.
+    const application = Promise.withResolvers<Handler>();
+    const server = listen(config.web.listen, async (request, info) => {
+      const answer = await application.promise;
+      return await answer(request, info);
+    }, log);
     const { fetch } = await builtServer();
     await using db = await openDatabase(databaseOptions(config.clickhouse));
     await using app = await openDatabase(databaseOptions(config.app));
@@ -77,7 +83,7 @@ export const program: Program<typeof schema> = {
       trustedProxies: new NetworkSet(config.web.trusted_proxies),
     });
     provide(services);
-    const server = listen(config.web.listen, fetch, log);
+    application.resolve(fetch);
     const url = `http://${hostOf(server.addr)}`;
     log.info("Serving the dashboard", { url });
     const firstAdmin = offerFirstAdmin(
