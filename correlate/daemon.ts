@@ -6,43 +6,36 @@
  *
  * @module
  */
-import {
-  type Database,
-  DatabaseError,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
-import { FatalError, messageOf } from "../lib/errors.ts";
+import { databaseOptions, openDatabase } from "../lib/clickhouse.ts";
+import { FatalError } from "../lib/errors.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { serveHealth } from "../lib/metrics.ts";
-import { aborted } from "../lib/shutdown.ts";
-import { sql } from "../lib/sql.ts";
+import { Clock, monotonicMs, wallUs } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { DeadLetters } from "./dead_letter.ts";
 import { Delivery } from "./delivery.ts";
 import { hashName } from "./event_id.ts";
 import { type HttpSocket, openHttpSocket } from "./http_socket.ts";
 import { joinOptions } from "./join_config.ts";
-import { fileSink, type LineSink, stdoutSink } from "./line_sink.ts";
 import { CorrelateMetrics } from "./metrics.ts";
+import { reportMetrics } from "./metrics_rows.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
-import { Pipeline, type RowSink } from "./pipeline.ts";
-import { AddressPrivacy } from "./privacy.ts";
+import { Pipeline } from "./pipeline.ts";
 import { QUEUE_LENGTH_GOOD } from "./queue_length.ts";
-import { openSpool, type Spool } from "./spool.ts";
+import {
+  access,
+  EagerSpool,
+  openConfiguredSpool,
+  openPrivacy,
+  openSinks,
+} from "./setup.ts";
+import type { Spool } from "./spool.ts";
 
-/** How often the join is told the time and the outputs are flushed. */
-const TICK_MS = 10;
+/** How often the end of a drain is looked for. */
+const DRAIN_PROBE_MS = 10;
 /** Datagrams taken from the ring before other work gets its turn. */
 const RING_SLICE = 256;
-/** Rows that may wait for a tick to be written: what a kill loses. */
-const PENDING_ROWS_MAX = 32;
-const METRICS_ROWS_MS = 10_000;
-/** A batch is sealed at this size even if it could hold more rows. */
-const BATCH_BYTES_MAX = 16 * 2 ** 20;
-const SPOOL_MEMORY_BYTES_MAX = 8 * 2 ** 20;
-const HMAC_KEY_BYTES_MIN = 16;
 
 /**
  * Runs until `signal` aborts, then drains.
@@ -206,7 +199,7 @@ async function takeRing(
 async function lastHolds(config: Config, pipeline: Pipeline): Promise<void> {
   const untilMs = monotonicMs() + config.join.http_hold_ms;
   while (pipeline.join.requestsHeld > 0 && monotonicMs() < untilMs) {
-    await pause(TICK_MS);
+    await pause(DRAIN_PROBE_MS);
   }
 }
 
@@ -219,101 +212,7 @@ async function drain(
   const untilMs = monotonicMs() + ms;
   while (
     spool.hasBatch && delivery?.fault === undefined && monotonicMs() < untilMs
-  ) await pause(TICK_MS);
-}
-
-/** What the clock drives. */
-interface Driven {
-  readonly pipeline: Pipeline;
-  readonly spool: Spool | undefined;
-  readonly sinks: readonly LineSink[];
-}
-
-/** Calls what has to happen regularly. */
-class Clock {
-  readonly #config: Config;
-  readonly #parts: Driven;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #batchSinceMs: number | undefined;
-  #syncedMs = monotonicMs();
-  #lastTickMs = monotonicMs();
-  #lagMs = 0;
-
-  constructor(config: Config, parts: Driven) {
-    this.#config = config;
-    this.#parts = parts;
-  }
-
-  start(): void {
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Longest delay of a tick since the last call. */
-  takeLagMs(): number {
-    const lagMs = this.#lagMs;
-    this.#lagMs = 0;
-    return lagMs;
-  }
-
-  #tick(): void {
-    const nowMs = monotonicMs();
-    this.#lagMs = Math.max(this.#lagMs, nowMs - this.#lastTickMs - TICK_MS);
-    this.#lastTickMs = nowMs;
-    const { pipeline, spool, sinks } = this.#parts;
-    pipeline.join.advance(nowMs, wallUs());
-    for (const sink of sinks) sink.flush();
-    if (spool === undefined) return;
-    spool.flush();
-    this.#seal(spool, nowMs);
-    if (nowMs - this.#syncedMs >= this.#config.spool.fsync_ms) {
-      this.#syncedMs = nowMs;
-      void spool.sync();
-    }
-  }
-
-  #seal(spool: Spool, nowMs: number): void {
-    const { batch_rows, batch_ms } = this.#config.spool;
-    if (spool.rowsOpen === 0) {
-      this.#batchSinceMs = undefined;
-      return;
-    }
-    this.#batchSinceMs ??= nowMs;
-    if (
-      spool.rowsOpen < batch_rows && spool.bytesOpen < BATCH_BYTES_MAX &&
-      nowMs - this.#batchSinceMs < batch_ms
-    ) return;
-    spool.seal();
-    this.#batchSinceMs = undefined;
-  }
-}
-
-/** A spool that is flushed before much can be lost. */
-class EagerSpool implements RowSink {
-  readonly #spool: Spool;
-
-  constructor(spool: Spool) {
-    this.#spool = spool;
-  }
-
-  append(line: string): void {
-    this.#spool.append(line);
-    if (this.#spool.rowsPending >= PENDING_ROWS_MAX) this.#spool.flush();
-  }
-}
-
-function openConfiguredSpool({ spool }: Config, nowS: number): Spool {
-  return openSpool({
-    dir: spool.dir,
-    segmentBytes: spool.segment_bytes,
-    bytesMax: spool.max_bytes,
-    whenFull: spool.when_full,
-    memoryBytesMax: SPOOL_MEMORY_BYTES_MAX,
-    nowS,
-  });
+  ) await pause(DRAIN_PROBE_MS);
 }
 
 function reportRecovery(log: Logger, { counts }: Spool): void {
@@ -328,47 +227,6 @@ function reportRecovery(log: Logger, { counts }: Spool): void {
       rows_lost: counts.dropped.damaged,
     });
   }
-}
-
-async function openSinks(config: Config, log: Logger): Promise<LineSink[]> {
-  const sinks: LineSink[] = [];
-  if (config.file.enabled) sinks.push(await fileSink(config.file.path, log));
-  if (config.stdout.enabled) sinks.push(stdoutSink(log));
-  return sinks;
-}
-
-async function openPrivacy({ privacy }: Config): Promise<AddressPrivacy> {
-  const { addresses, key_file } = privacy;
-  if (addresses !== "hmac") return new AddressPrivacy(addresses);
-  if (key_file === undefined) {
-    throw new FatalError(
-      "config",
-      'privacy.key_file: expected a path, as privacy.addresses is "hmac"',
-    );
-  }
-  let key: Uint8Array;
-  try {
-    key = await Deno.readFile(key_file);
-  } catch (thrown) {
-    throw new FatalError(
-      "noInput",
-      `Cannot read the key "${key_file}": ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
-  }
-  if (key.length < HMAC_KEY_BYTES_MIN) {
-    throw new FatalError(
-      "config",
-      `Cannot use the key "${key_file}": expected at least ${HMAC_KEY_BYTES_MIN} bytes, found ${key.length}`,
-    );
-  }
-  return new AddressPrivacy("hmac", key);
-}
-
-function access(
-  { mode, group }: { mode: string; group?: string | undefined },
-): { mode: number; group: string | undefined } {
-  return { mode: parseInt(mode, 8), group };
 }
 
 function warnOfShortQueue(log: Logger, { queueLength }: HttpSocket): void {
@@ -391,71 +249,6 @@ function faultsOf(
     faults.push(`the database takes no rows: ${delivery.fault}`);
   }
   return faults;
-}
-
-/** Writes the metrics to `pipeline_metrics`, while the database takes them. */
-async function reportMetrics({ database, metrics, host, log, signal }: {
-  database: Database;
-  metrics: CorrelateMetrics;
-  host: string;
-  log: Logger;
-  signal: AbortSignal;
-}): Promise<void> {
-  let checked = false;
-  while (!signal.aborted) {
-    try {
-      if (!checked && !await deduplicates(database)) {
-        log.error(
-          "The table http_events has no deduplication window: repeated inserts will store rows twice",
-        );
-      }
-      checked = true;
-      const ts = new Date().toISOString().replace("T", " ").replace("Z", "");
-      const rows = metrics.readings().map((reading) => ({
-        ts,
-        component: "correlate",
-        instance: host,
-        ...reading,
-      }));
-      await database.insertRows("pipeline_metrics", rows, { signal });
-    } catch (thrown) {
-      if (signal.aborted) return;
-      if (!(thrown instanceof DatabaseError)) throw thrown;
-      log.debug("The metrics were not stored", { error: thrown.message });
-    }
-    await pauseUntil(METRICS_ROWS_MS, signal);
-  }
-}
-
-/** Whether the table recognises a repeated insert by its token. */
-async function deduplicates(database: Database): Promise<boolean> {
-  const [table] = await database.query<{ engine: string; definition: string }>(
-    sql`SELECT engine, create_table_query AS definition FROM system.tables
-      WHERE database = currentDatabase() AND name = 'http_events'`,
-  );
-  if (table === undefined || table.engine.startsWith("Replicated")) return true;
-  const window = /non_replicated_deduplication_window = (\d+)/.exec(
-    table.definition,
-  )?.[1];
-  return Number(window ?? 0) > 0;
-}
-
-/** Waits, at most until `signal` aborts. */
-async function pauseUntil(ms: number, signal: AbortSignal): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([elapsed, aborted(signal)]);
-  clearTimeout(timer);
-}
-
-function monotonicMs(): number {
-  return performance.now();
-}
-
-function wallUs(): number {
-  return Date.now() * 1000;
 }
 
 function randomSeed(): number {

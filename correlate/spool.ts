@@ -11,8 +11,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
-import { FatalError, messageOf } from "../lib/errors.ts";
+import { messageOf } from "../lib/errors.ts";
 import { invariant } from "../lib/invariant.ts";
 import {
   decodeSegmentHeader,
@@ -23,6 +22,16 @@ import {
   scanFrames,
   SEGMENT_HEADER_BYTES,
 } from "./spool_format.ts";
+import {
+  type Delivered,
+  epochsOf,
+  folderFault,
+  hex32,
+  lockFolder,
+  readState,
+  syncFolder,
+  writeState,
+} from "./spool_folder.ts";
 
 /** Settings of {@linkcode Spool}. Sizes are bytes. */
 export interface SpoolOptions {
@@ -418,7 +427,7 @@ export class Spool implements Disposable {
 
   #openSegment(): Writer {
     const number = this.#nextSegment++;
-    const name = `${hex(this.epoch)}-${hex(number)}.wal`;
+    const name = `${hex32(this.epoch)}-${hex32(number)}.wal`;
     const file = Deno.openSync(`${this.#options.dir}/${name}`, {
       createNew: true,
       write: true,
@@ -544,19 +553,6 @@ export class Spool implements Disposable {
   }
 }
 
-/** Everything up to this batch is delivered. */
-export interface Delivered {
-  readonly epoch: number;
-  readonly segment: number;
-  readonly batch: number;
-}
-
-interface State {
-  readonly spoolId: bigint;
-  readonly epoch: number;
-  readonly delivered?: Delivered | undefined;
-}
-
 /**
  * Opens the spool of a folder and recovers what is in it.
  *
@@ -582,39 +578,6 @@ export function openSpool(options: SpoolOptions): Spool {
   }
 }
 
-function lockFolder(dir: string): Deno.FsFile {
-  let lock: Deno.FsFile;
-  try {
-    Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
-    lock = Deno.openSync(`${dir}/lock`, {
-      create: true,
-      write: true,
-      mode: 0o600,
-    });
-  } catch (thrown) {
-    throw folderFault(dir, thrown);
-  }
-  if (lock.tryLockSync(EXCLUSIVE)) return lock;
-  lock.close();
-  throw new FatalError(
-    "unavailable",
-    `Cannot use the spool "${dir}": another process has it locked`,
-  );
-}
-
-const EXCLUSIVE = true;
-
-function folderFault(dir: string, thrown: unknown): unknown {
-  const denied = thrown instanceof Deno.errors.PermissionDenied ||
-    thrown instanceof Deno.errors.NotCapable;
-  if (!denied && !(thrown instanceof Error && "code" in thrown)) return thrown;
-  return new FatalError(
-    denied ? "noPermission" : "noInput",
-    `Cannot use the spool "${dir}": ${messageOf(thrown)}`,
-    { cause: thrown },
-  );
-}
-
 function isDelivered(
   delivered: Delivered | undefined,
   { epoch, number }: Segment,
@@ -626,63 +589,8 @@ function isDelivered(
   return batch <= delivered.batch;
 }
 
-/** Epochs of the segments in the folder, by their names. */
-function epochsOf(dir: string): number[] {
-  return [...Deno.readDirSync(dir)]
-    .map(({ name }) => parseInt(/^([0-9a-f]{8})-/.exec(name)?.[1] ?? "0", 16));
-}
-
-/** Text, so that a person can read it: hexadecimal fields and their CRC-32. */
-function writeState(dir: string, { spoolId, epoch, delivered }: State): void {
-  const fields = [
-    spoolId,
-    epoch,
-    delivered?.epoch ?? 0,
-    delivered?.segment ?? 0,
-    delivered?.batch ?? 0,
-  ];
-  const text = fields.map((field) => field.toString(16)).join(" ");
-  const path = `${dir}/state`;
-  Deno.writeTextFileSync(`${path}.new`, `${text} ${hex(crc32(text))}\n`, {
-    mode: 0o600,
-  });
-  Deno.renameSync(`${path}.new`, path);
-}
-
-/** Undefined if there is none or it is damaged: then tokens start anew, under a new spool id. */
-function readState(dir: string): State | undefined {
-  let line: string;
-  try {
-    line = Deno.readTextFileSync(`${dir}/state`).trimEnd();
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return undefined;
-    throw thrown;
-  }
-  const space = line.lastIndexOf(" ");
-  const text = line.slice(0, space);
-  if (hex(crc32(text)) !== line.slice(space + 1)) return undefined;
-  const [id = "0", ...numbers] = text.split(" ");
-  const [epoch = 0, deliveredEpoch = 0, segment = 0, batch = 0] = numbers.map((
-    field,
-  ) => parseInt(field, 16));
-  const delivered = deliveredEpoch === 0
-    ? undefined
-    : { epoch: deliveredEpoch, segment, batch };
-  return { spoolId: BigInt(`0x${id}`), epoch, delivered };
-}
-
-/** A new file is safe only once its folder is. */
-function syncFolder(dir: string): void {
-  using folder = Deno.openSync(dir);
-  folder.syncSync();
-}
-
 function randomId(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(8, "0");
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
