@@ -4,6 +4,7 @@ import { SEVERITIES } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
 import { ask, askOne, ipText } from "./ask.ts";
+import { SORT_KEY } from "./detection_list.ts";
 import { severityOf } from "./severity.ts";
 
 /** A detection and its present triage state. */
@@ -209,7 +210,7 @@ export async function loadNeighbours(
   const rows = await ask<{ id: string }>(
     db,
     sql`SELECT id FROM detections_current WHERE state IN ('open', 'acknowledged')
-      ORDER BY toFloat64(toInt8(severity)) * 10 + toFloat64(score) DESC, id DESC LIMIT 1000`,
+      ORDER BY ${SORT_KEY.severity} DESC, id DESC LIMIT 1000`,
   );
   const at = rows.findIndex((row) => row.id === id);
   if (at < 0) return undefined;

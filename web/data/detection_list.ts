@@ -44,7 +44,7 @@ export interface ListQuery {
   readonly after?: Cursor;
 }
 
-/** Where the page before ended: the sort value and the id of its last row. */
+/** Where the page before ended: the sort value (a whole number) and the id of its last row. */
 export interface Cursor {
   readonly value: number;
   readonly id: string;
@@ -160,20 +160,26 @@ export function readCursor(text: string): Cursor | undefined {
     );
     if (!Array.isArray(json)) return undefined;
     const [value, id] = json as unknown[];
-    if (typeof value !== "number" || typeof id !== "string") return undefined;
-    return { value, id };
+    if (!Number.isSafeInteger(value) || typeof id !== "string") {
+      return undefined;
+    }
+    return { value: value as number, id };
   } catch {
     return undefined;
   }
 }
 
-/** The number that a sort orders by, descending; ties by id. */
-const SORT_KEY: Readonly<Record<Sort, string>> = {
+/**
+ * The number that a sort orders by, descending; ties by id. Whole numbers, because the server reads a
+ * fraction back with an error in its last digit, and a cursor has to compare equal.
+ */
+export const SORT_KEY: Readonly<Record<Sort, Sql>> = {
   // Severity first, then score: both fit one number.
-  severity: "toFloat64(toInt8(severity)) * 10 + toFloat64(score)",
-  score: "toFloat64(score)",
-  last_seen: "toFloat64(toUnixTimestamp64Micro(last_seen))",
-  requests: "toFloat64(requests)",
+  severity:
+    sql`(toInt64(toInt8(severity)) * 10000000 + toInt64(round(score * 1e6)))`,
+  score: sql`toInt64(round(score * 1e6))`,
+  last_seen: sql`toUnixTimestamp64Micro(last_seen)`,
+  requests: sql`toInt64(requests)`,
 };
 
 function conditions(query: ListQuery): Sql {
@@ -208,17 +214,17 @@ export async function loadDetectionPage(
   limit = PAGE_ROWS,
 ): Promise<DetectionPage> {
   const where = conditions(query);
-  const key = sql.trusted(SORT_KEY[query.sort]);
+  const key = SORT_KEY[query.sort];
   const { after } = query;
   const behind = after === undefined
     ? sql``
     : sql`WHERE (sort_key, id) < (${
-      typed(after.value, "Float64")
+      typed(after.value, "Int64")
     }, ${after.id})`;
   const [rows, totals] = await Promise.all([
     ask<RawRow>(
       db,
-      sql`SELECT * FROM (
+      sql`SELECT *, toFloat64(sort_key) AS sort_number FROM (
         SELECT id, toString(severity) AS severity_word, round(score, 6) AS score_number, title, tags,
           toString(src_ip) AS src_ip_text, asn, dictGet('dict_networks', 'as_org', src_ip) AS as_org,
           toString(country) AS country_text, ja4, http_host,
@@ -241,7 +247,7 @@ export async function loadDetectionPage(
     rows: page.map((row) => viewOf(row, activity)),
     total: totals[0]?.total ?? 0,
     ...(rows.length > limit && last !== undefined
-      ? { next: writeCursor({ value: last.sort_key, id: last.id }) }
+      ? { next: writeCursor({ value: last.sort_number, id: last.id }) }
       : {}),
   };
 }
@@ -266,7 +272,7 @@ interface RawRow {
   assignee: string;
   note_count: number;
   campaign_id: string;
-  sort_key: number;
+  sort_number: number;
 }
 
 function viewOf(

@@ -64,7 +64,7 @@ Deno.test("parseTriageForm() refuses more than it can change at once", () => {
 });
 
 Deno.test("readCursor() reads what writeCursor() wrote", () => {
-  const cursor = { value: 40.812345, id: "D-7F3K2QAB" };
+  const cursor = { value: 40812345, id: "D-7F3K2QAB" };
   assert.deepEqual(readCursor(writeCursor(cursor)), cursor);
 });
 
