@@ -43,13 +43,20 @@ export const program: Program<typeof schema> = {
     }
     // The seed only spreads keys over the table; with a fixed one nothing can differ between runs.
     const options = joinOptions(config.join, config.filter, 0);
-    const refused = await joinFiles({
-      options: { ...options, captureTimeoutMs: Infinity },
-      handshakes,
-      requests,
-      signal,
-      write: (text) => writeAll(Deno.stdout, new TextEncoder().encode(text)),
-    });
+    let refused: number;
+    try {
+      refused = await joinFiles({
+        options: { ...options, captureTimeoutMs: Infinity },
+        handshakes,
+        requests,
+        signal,
+        write: (text) => writeAll(Deno.stdout, new TextEncoder().encode(text)),
+      });
+    } catch (thrown) {
+      // The reader has seen enough, as head(1) does.
+      if (thrown instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+      throw thrown;
+    }
     if (refused === 0) return EXIT.ok;
     Deno.stderr.writeSync(
       new TextEncoder().encode(`ja4-join: ${refused} lines were no events\n`),
