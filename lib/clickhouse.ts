@@ -224,6 +224,11 @@ export class Database implements AsyncDisposable {
         clickhouse_settings: {
           // The answer starts when the query has ended, so that its status is that of the whole.
           wait_end_of_query: 1,
+          // A query that nobody waits for any more ends: the server sees to it for read-only ones.
+          readonly: "2",
+          max_execution_time: Math.ceil(
+            (options.timeoutMs ?? this.#timeoutMs) / 1000,
+          ),
           output_format_json_quote_64bit_integers: 1,
           enable_http_compression: 0,
           ...options.settings,

@@ -353,6 +353,31 @@ Deno.test("the server says in one line why it cannot start", async () => {
   );
 });
 
+Deno.test("a query that is aborted ends on the server too", async () => {
+  await using store = await startStore({ migrate: false });
+  await using admin = await store.database("ja4", "system");
+  const running = async (): Promise<number> =>
+    (await admin.query(
+      sql`SELECT 1 FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'`,
+    )).length;
+  for (const user of ["ja4", "web", "app"] as const) {
+    await using database = await store.database(user, "system");
+    const controller = new AbortController();
+    const query = database.query(
+      sql`SELECT sleepEachRow(0.1) FROM numbers(600) SETTINGS max_block_size = 1`,
+      { signal: controller.signal },
+    ).then(() => "finished", () => "aborted");
+    await eventually("the query to run", async () => await running() === 1);
+    controller.abort();
+    assert.equal(await query, "aborted");
+    await eventually(
+      "the query to end",
+      async () => await running() === 0,
+      3000,
+    );
+  }
+});
+
 Deno.test("the server stops within three seconds while clients are connected, and keeps its data", async () => {
   await using store = await startStore();
   await using database = await store.database("ja4");
