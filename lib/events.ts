@@ -279,7 +279,7 @@ export type Severity = typeof SEVERITIES[number];
 
 /** One feature's share in a verdict, as stored with scores and detections. */
 export interface Reason {
-  /** Name from detect/features.ts, snake_case. */
+  /** Name from lib/features.ts, snake_case. */
   readonly feature: string;
   /** Here. */
   readonly value: number;
@@ -328,7 +328,7 @@ export interface ScoredWindow {
 
 /** What an analyst is shown: a row of the table `detections`; triage state lives in `triage_events`. */
 export interface Detection {
-  /** `D-` and eight characters of Crockford base32, stable for (src_ip, ja4, http_host, rule family, day). */
+  /** `D-` and eight characters of Crockford base32, stable for (src_ip, ja4, http_host, day). */
   readonly id: string;
   readonly first_seen: UnixMicros;
   readonly last_seen: UnixMicros;

@@ -3,6 +3,7 @@
  * real path: the correlator, the store, `deno task evaluate`. One JSON line a draw, then the means.
  *
  *     deno run -A tools/measure_detection.ts 201 202 203
+ *     deno run -A tools/measure_detection.ts --rough 201 202 203      # people harder to tell from bots
  *
  * A window is a bot's if a bot made any request of it. Verified bots count as people: showing them
  * is a false alarm.
@@ -14,6 +15,7 @@ import { quality } from "../tests/detect/quality.ts";
 import { GOOD_BOT_NETWORKS } from "./traffic/bots.ts";
 import { generateTraffic } from "./traffic/generate.ts";
 import { joinTraffic, writeLines } from "./traffic/join.ts";
+import { roughen } from "./traffic/roughen.ts";
 import type { Label } from "./traffic/recorder.ts";
 
 const END = Date.UTC(2026, 10, 2) * 1000 as UnixMicros;
@@ -29,15 +31,16 @@ interface Scored {
 /** What a draw gave; shares and areas 0..1. */
 type Measured = Record<string, number>;
 
-async function measure(seed: number): Promise<Measured> {
+async function measure(seed: number, rough: boolean): Promise<Measured> {
   const folder = await Deno.makeTempDir({ prefix: "ja4-measure-" });
   try {
-    const traffic = generateTraffic({
+    const smooth = generateTraffic({
       seed,
       hours: 24,
       events: 120_000,
       end: END,
     });
+    const traffic = rough ? roughen(smooth, seed) : smooth;
     await writeLines(`${folder}/events`, await joinTraffic(traffic));
     await Deno.writeTextFile(
       `${folder}/bots`,
@@ -114,8 +117,10 @@ function print(measured: Measured): void {
 }
 
 const draws: Measured[] = [];
-for (const seed of Deno.args.length > 0 ? Deno.args : ["201", "202", "203"]) {
-  const measured = await measure(Number(seed));
+const rough = Deno.args.includes("--rough");
+const seeds = Deno.args.filter((argument) => argument !== "--rough");
+for (const seed of seeds.length > 0 ? seeds : ["201", "202", "203"]) {
+  const measured = await measure(Number(seed), rough);
   draws.push(measured);
   print(measured);
 }
