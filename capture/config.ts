@@ -32,8 +32,6 @@ export const captureSchema = v.strictObject({
       filter: v.optional(v.string(), ""),
       /** Addresses whose packets are left out, such as those of a load balancer's checks. */
       exclude: v.optional(networkList(), []),
-      /** Lets bare ACKs pass the kernel's filter, for `tcp_rtt_us`; costs packets on downloads. */
-      measure_rtt: v.optional(v.boolean(), OFF),
       promiscuous: v.optional(v.boolean(), OFF),
       /** Bytes kept of a packet. */
       snap_length: v.optional(integer(256, 262_144), snapLength),

@@ -18,8 +18,6 @@ export interface FilterOptions {
   readonly exclude: readonly string[];
   /** pcap-filter(7) expression on top. */
   readonly filter: string;
-  /** Bare ACKs of clients and SYN/ACKs of servers pass. */
-  readonly measureRtt: boolean;
 }
 
 /** A pcap-filter(7) expression for any link layer that libpcap can filter. */
@@ -33,28 +31,20 @@ export function kernelFilter(options: FilterOptions): string {
     control: "tcp[13] & 7 != 0",
     dataLength: v4Data,
     firstBytes: `tcp[${v4Header}:2]`,
-  }, options.measureRtt);
+  });
   const v6Header = "((ip6[52] & 0xf0) >> 2)";
   const v6 = clientPackets({
     control: "ip6[53] & 7 != 0",
     dataLength: `(ip6[4:2] - ${v6Header})`,
     firstBytes: `ip6[(40 + ${v6Header}):2]`,
-  }, options.measureRtt);
+  });
   const clients = [
     `ip and (${to}) and (${v4})`,
     `ip6 and (${to}) and (${v6})`,
     // Extension headers hide the ports from the filter.
     "ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 60",
   ];
-  const wanted = [`inbound and ((${clients.join(") or (")}))`];
-  if (options.measureRtt) {
-    const from = options.ports.map((port) => `tcp src port ${port}`)
-      .join(" or ");
-    wanted.push(
-      `(${from}) and ((ip and tcp[13] & 0x12 = 0x12) or (ip6 and ip6[53] & 0x12 = 0x12))`,
-    );
-  }
-  const parts = [`(${wanted.join(") or (")})`];
+  const parts = [`((${clients.join(") or (")}))`];
   if (options.exclude.length > 0) {
     const networks = options.exclude.map((network) => `net ${network}`);
     parts.push(`not (${networks.join(" or ")})`);
@@ -70,9 +60,7 @@ interface Expressions {
   readonly firstBytes: string;
 }
 
-function clientPackets(tcp: Expressions, bareAcks: boolean): string {
+function clientPackets(tcp: Expressions): string {
   const notData = `${tcp.firstBytes} != 0x1703`;
-  return bareAcks
-    ? `${tcp.control} or ${tcp.dataLength} = 0 or ${notData}`
-    : `${tcp.control} or (${tcp.dataLength} > 0 and ${notData})`;
+  return `${tcp.control} or (${tcp.dataLength} > 0 and ${notData})`;
 }

@@ -203,7 +203,6 @@ function openInterface({ config, log, sensor }: Run): Capture {
     ports: capture.ports,
     exclude: capture.exclude,
     filter: capture.filter,
-    measureRtt: capture.measure_rtt,
   });
   const opened = Capture.openLive({
     interface: capture.interface,

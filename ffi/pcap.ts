@@ -40,6 +40,7 @@ const SYMBOLS = {
   pcap_set_buffer_size: { parameters: ["pointer", "i32"], result: "i32" },
   pcap_activate: { parameters: ["pointer"], result: "i32" },
   pcap_setnonblock: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  pcap_setdirection: { parameters: ["pointer", "i32"], result: "i32" },
   pcap_get_selectable_fd: { parameters: ["pointer"], result: "i32" },
   pcap_compile: {
     parameters: ["pointer", "buffer", "buffer", "i32", "u32"],
@@ -73,11 +74,12 @@ const STDIO_BYTES = 256 * 1024;
 const IOFBF = 0;
 const SEEK_SET = 0;
 const POLLIN = 1;
+const DIRECTION_IN = 1;
 const ERROR_NO_SUCH_DEVICE = -5;
 const ERROR_PERM_DENIED = -8;
 const ERROR_IFACE_NOT_UP = -9;
 
-/** How an interface is opened. */
+/** How an interface is opened. Only packets that come in are captured. */
 export interface LiveOptions {
   readonly interface: string;
   /** Bytes kept of each packet. */
@@ -116,43 +118,66 @@ function openLibpcap(): Libpcap {
   return libpcap;
 }
 
+/** libpcap's writer over a buffer, and the memory that C holds addresses of. */
+interface Dump {
+  readonly stream: NonNullable<Deno.PointerValue>;
+  readonly dumper: NonNullable<Deno.PointerValue>;
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  readonly stdio: Uint8Array<ArrayBuffer>;
+  /** Packets that surely fit. */
+  readonly countMax: number;
+}
+
 /** A file or interface whose packets go into one buffer. */
 export class Capture implements Disposable {
   readonly #pcap: Libpcap = openLibpcap();
   readonly #libc: Libc = openLibc();
   readonly #handle: NonNullable<Deno.PointerValue>;
-  readonly #stream: NonNullable<Deno.PointerValue>;
-  readonly #dumper: NonNullable<Deno.PointerValue>;
-  /** Memory that C holds the address of: it must live as long as this. */
-  readonly #held: readonly Uint8Array[];
-  readonly #countMax: number;
+  /** Read buffer of a file: it must live as long as C uses it. */
+  readonly #input: Uint8Array<ArrayBuffer> | undefined;
   readonly #pollfd = new Uint8Array(8);
+  #dump: Dump;
   #closed = false;
 
   private constructor(
     handle: NonNullable<Deno.PointerValue>,
     buffer: Uint8Array<ArrayBuffer>,
-    held: readonly Uint8Array[],
+    input?: Uint8Array<ArrayBuffer>,
   ) {
-    const { pcap_dump_fopen, pcap_snapshot } = this.#pcap;
-    const { fmemopen, setvbuf } = this.#libc;
     this.#handle = handle;
-    const stream = fmemopen(buffer, BigInt(buffer.length), cString("w"));
-    invariant(stream !== null, "fmemopen refused the batch buffer");
-    this.#stream = stream;
-    const stdio = new Uint8Array(STDIO_BYTES);
-    setvbuf(stream, stdio, IOFBF, BigInt(stdio.length));
-    const dumper = pcap_dump_fopen(handle, stream);
-    if (dumper === null) {
-      const why = this.#error();
-      this.#libc.fclose(stream);
+    this.#input = input;
+    try {
+      this.#dump = this.#openDump(buffer);
+    } catch (thrown) {
       this.#pcap.pcap_close(handle);
-      throw new FatalError("noInput", why);
+      throw thrown;
     }
-    this.#dumper = dumper;
-    this.#held = [buffer, stdio, ...held];
-    const recordBytes = RECORD_HEADER_BYTES + pcap_snapshot(handle);
-    this.#countMax = Math.max(1, Math.floor(buffer.length / recordBytes));
+  }
+
+  #openDump(buffer: Uint8Array<ArrayBuffer>): Dump {
+    const stream = this.#libc.fmemopen(
+      buffer,
+      BigInt(buffer.length),
+      cString("w"),
+    );
+    invariant(stream !== null, "fmemopen refused the batch buffer");
+    const stdio = new Uint8Array(STDIO_BYTES);
+    this.#libc.setvbuf(stream, stdio, IOFBF, BigInt(stdio.length));
+    const dumper = this.#pcap.pcap_dump_fopen(this.#handle, stream);
+    if (dumper === null) {
+      this.#libc.fclose(stream);
+      throw new FatalError("noInput", this.#error());
+    }
+    const recordBytes = RECORD_HEADER_BYTES +
+      this.#pcap.pcap_snapshot(this.#handle);
+    const countMax = Math.max(1, Math.floor(buffer.length / recordBytes));
+    return { stream, dumper, buffer, stdio, countMax };
+  }
+
+  /** From now on packets go into another buffer. */
+  writeInto(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#pcap.pcap_dump_close(this.#dump.dumper);
+    this.#dump = this.#openDump(buffer);
   }
 
   /**
@@ -184,7 +209,7 @@ export class Capture implements Disposable {
       fclose(file);
       return refuse(textOf(error));
     }
-    return new Capture(handle, buffer, [stdio]);
+    return new Capture(handle, buffer, stdio);
   }
 
   /**
@@ -216,6 +241,11 @@ export class Capture implements Disposable {
       const status = pcap.pcap_activate(handle);
       if (status < 0) throw activationError(pcap, handle, status, options);
       setFilter(pcap, handle, options.filter);
+      // Not `inbound` in the filter: libpcap runs the filter once more itself over what the
+      // kernel queued before it was set, and there that word matches nothing.
+      if (pcap.pcap_setdirection(handle, DIRECTION_IN) !== 0) {
+        throw new FatalError("unavailable", stringAt(pcap.pcap_geterr(handle)));
+      }
       if (pcap.pcap_setnonblock(handle, 1, error) !== 0) {
         throw new FatalError("unavailable", textOf(error));
       }
@@ -223,7 +253,7 @@ export class Capture implements Disposable {
       pcap.pcap_close(handle);
       throw thrown;
     }
-    return new Capture(handle, buffer, []);
+    return new Capture(handle, buffer);
   }
 
   /** DLT_* number of the link layer. */
@@ -235,22 +265,18 @@ export class Capture implements Disposable {
   read(): Batch {
     const { pcap_dispatch, pcap_dump, pcap_dump_flush } = this.#pcap;
     const { fseek, ftell, ferror, clearerr } = this.#libc;
-    fseek(this.#stream, 0n, SEEK_SET);
-    const count = pcap_dispatch(
-      this.#handle,
-      this.#countMax,
-      pcap_dump,
-      this.#dumper,
-    );
+    const { stream, dumper, countMax } = this.#dump;
+    fseek(stream, 0n, SEEK_SET);
+    const count = pcap_dispatch(this.#handle, countMax, pcap_dump, dumper);
     // Flushing and not the call above is what writes into the buffer.
-    const flushed = pcap_dump_flush(this.#dumper);
-    if (flushed !== 0 || ferror(this.#stream) !== 0) {
+    const flushed = pcap_dump_flush(dumper);
+    if (flushed !== 0 || ferror(stream) !== 0) {
       // One packet longer than the whole buffer: only a count of 1 can do that.
-      invariant(this.#countMax === 1, "a batch outgrew its buffer");
-      clearerr(this.#stream);
+      invariant(countMax === 1, "a batch outgrew its buffer");
+      clearerr(stream);
       return { packets: 1, bytes: 0, oversized: 1 };
     }
-    const bytes = Number(ftell(this.#stream));
+    const bytes = Number(ftell(stream));
     // A failure in the middle leaves the packets before it in the buffer.
     return count >= 0
       ? { packets: count, bytes, oversized: 0 }
@@ -284,9 +310,10 @@ export class Capture implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#pcap.pcap_dump_close(this.#dumper);
+    this.#pcap.pcap_dump_close(this.#dump.dumper);
     this.#pcap.pcap_close(this.#handle);
-    invariant(this.#held.length > 0, "C memory was given up too early");
+    // C used it until here; naming it keeps it from being collected before.
+    this.#input?.fill(0, 0, 1);
   }
 
   #error(): string {
