@@ -23,7 +23,7 @@ const PROGRAMS: Readonly<Record<string, { file: string; listen?: string }>> = {
   fingerprint: { file: "capture/fingerprint.ts" },
   join: { file: "correlate/join_files.ts" },
   iforest: { file: "detect/iforest.ts" },
-  evaluate: { file: "tools/evaluate.ts" },
+  evaluate: { file: "detect/evaluate.ts" },
   ja4ctl: { file: "ctl/main.ts" },
   up: { file: "ctl/up.ts" },
   demo: { file: "tools/demo/main.ts" },
