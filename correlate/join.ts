@@ -27,6 +27,7 @@ import { HoldQueue } from "./hold_queue.ts";
 import { KEY_WORDS, type KeyWords } from "./key_index.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { SequenceTracker } from "./sequence.ts";
+import { SharedValues } from "./shared_values.ts";
 
 /** Settings of {@linkcode Join}. Durations are milliseconds. */
 export interface JoinOptions {
@@ -142,6 +143,7 @@ export class Join {
   readonly #table: ConnectionTable;
   readonly #holds: HoldQueue;
   readonly #evicted: RecentKeys;
+  readonly #shared = new SharedValues();
   readonly #requestSeqs = new SequenceTracker();
   readonly #handshakeSeqs = new SequenceTracker();
   readonly #key: KeyWords = new Uint32Array(KEY_WORDS);
@@ -243,6 +245,7 @@ export class Join {
       }
       return;
     }
+    this.#shared.share(event);
     this.#makeRoom(bytes);
     this.#table.open(this.#key, event, { bytes, nowMs: this.#nowMs });
     this.#releaseHolds();
