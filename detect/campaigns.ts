@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SEVERITIES, type Severity } from "../lib/events.ts";
+import type { Severity } from "../lib/events.ts";
 import { printable, shorten } from "../lib/text.ts";
 import { ja4Family } from "./features.ts";
 import { browserName } from "./rules.ts";
@@ -22,6 +22,7 @@ export interface Shared {
   readonly client: string;
   readonly http_host: string;
   readonly accept_language: string;
+  readonly accept_encoding: string;
   readonly header_order: string;
 }
 
@@ -60,58 +61,57 @@ export function findCampaigns(
   });
 }
 
-/** Strings of which two members of a campaign share at least one. */
+/** What the client's pages and forms share with those of others, as texts of {@linkcode Shared}. */
 function traitsOf({ facts }: WindowVerdict): string[] {
+  const named = facts.ua_family !== "" && facts.ua_family !== "other" &&
+    facts.ua_family !== "bot";
   return facts.signatures
     .filter(([{ kind }]) => kind !== "no-cors")
-    .map(([signature]) =>
-      JSON.stringify([
-        facts.http_host,
-        ja4Family(facts.ja4),
-        signature.ua_family,
-        signature.ua_version,
-        signature.stable_order,
-        signature.accept_language,
-        signature.accept_encoding,
-      ])
-    );
+    .map(([signature]) => {
+      const shared: Shared = {
+        ja4_family: ja4Family(facts.ja4),
+        client: named ? browserName(signature) : "client",
+        http_host: facts.http_host,
+        accept_language: signature.accept_language,
+        accept_encoding: signature.accept_encoding,
+        header_order: signature.stable_order,
+      };
+      return JSON.stringify(shared);
+    });
 }
 
 function describe(
   members: readonly WindowVerdict[],
   addresses: number,
 ): FoundCampaign {
-  const { facts } = members[0] as WindowVerdict;
-  const [signature] =
-    facts.signatures.find(([{ kind }]) => kind !== "no-cors") ??
-      facts.signatures[0] ?? [];
-  const shared = {
-    ja4_family: ja4Family(facts.ja4),
-    client: browserName(facts),
-    http_host: facts.http_host,
-    accept_language: signature?.accept_language ?? "",
-    header_order: signature?.stable_order ?? "",
-  };
+  const shared = JSON.parse(commonest(members.flatMap(traitsOf))) as Shared;
   const failing = members.filter(({ facts }) => facts.sign_in_failures > 0);
   const attacked = failing.length * 2 > members.length;
-  const host = shorten(printable(facts.http_host), 60) || "an unnamed host";
-  const client = facts.ua_family === "" || facts.ua_family === "other"
-    ? "like clients"
-    : browserName(facts);
+  const host = shorten(printable(shared.http_host), 60) || "an unnamed host";
   const highest = worst(...members.map(({ severity }) => severity)) ?? "low";
-  const raised = SEVERITIES.indexOf(highest) < 1 && addresses >= 10
-    ? "medium"
+  const raised = attacked || addresses >= 10
+    ? worst(highest, "medium") ?? highest
     : highest;
   return {
     shared,
     key: JSON.stringify(shared),
     title: attacked
-      ? `Sign-in attempts on ${host} from ${addresses} addresses as ${client}`
-      : `${addresses} addresses acting as one ${client} on ${host}`,
+      ? `Sign-in attempts on ${host} from ${addresses} addresses as ${shared.client}`
+      : `${addresses} addresses acting as one ${shared.client} on ${host}`,
     severity: attacked && addresses >= CRITICAL_ADDRESSES ? "critical" : raised,
     addresses,
     members,
   };
+}
+
+/** The text that occurs most often; of several the first in order: the same in each cycle. */
+function commonest(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const [first] = [...counts].sort(([a, n], [b, m]) =>
+    m - n || (a < b ? -1 : 1)
+  );
+  return first?.[0] ?? "{}";
 }
 
 /** Disjoint sets of 0..n-1, with path halving. */

@@ -517,3 +517,33 @@ Deno.test("evaluate refuses what it cannot use, with one line", async () => {
   assert.equal(badData, 65);
   assert.match(what, /line 1: event_type/);
 });
+
+Deno.test("Detector.cycle() keeps one campaign of addresses that act as one", async () => {
+  await using store = await startStore();
+  await using db = await store.database("ja4");
+  const fleet = (at: number, addresses: readonly number[]) =>
+    addresses.flatMap((n) =>
+      curl(at + n).map((event) => ({
+        ...event,
+        src_ip: `203.0.113.${n}`,
+      } as CorrelatedEvent))
+    );
+  const campaigns = () =>
+    db.query<{ id: string; addresses: number; members: string[] }>(
+      sql`SELECT id, addresses, detections AS members FROM campaigns FINAL`,
+    );
+  const now = HOUR + 3600e6 as UnixMicros;
+  const detector = new Detector(db, OPTIONS);
+  await insert(db, fleet(60, [1, 2, 3, 4, 5]));
+  await detector.cycle(now);
+  await insert(db, fleet(300, [5, 6, 7]));
+  await detector.cycle(now + 1e6 as UnixMicros);
+  const [campaign, ...others] = await campaigns();
+  assert.deepEqual(others, []);
+  assert.equal(campaign?.id, "C-1");
+  assert.equal(campaign.addresses, 7);
+  const stored = await db.query<{ id: string }>(
+    sql`SELECT id FROM detections FINAL WHERE campaign_id = 'C-1' ORDER BY id`,
+  );
+  assert.deepEqual(stored.map(({ id }) => id), campaign.members);
+});
