@@ -41,11 +41,3 @@ export async function pack(text: string): Promise<string> {
     new Uint8Array(await new Response(stream).arrayBuffer()),
   );
 }
-
-/** What {@linkcode pack} packed. */
-export function unpack(packed: string): Promise<string> {
-  const stream = new Blob([decodeBase64(packed)]).stream().pipeThrough(
-    new DecompressionStream("gzip"),
-  );
-  return new Response(stream).text();
-}
