@@ -9,13 +9,21 @@ export interface Shutdown extends Disposable {
 }
 
 /**
- * The first signal asks for a drain, the second ends the process at once with 130 (as a shell
+ * Milliseconds within which a further signal is the same wish: a terminal's Ctrl-C reaches the whole
+ * foreground group, and npx and `deno task` each pass it on to the program besides.
+ */
+const SAME_WISH_MS = 1000;
+
+/**
+ * The first signal asks for a drain, a later one ends the process at once with 130 (as a shell
  * reports SIGINT). SIGUSR1 is never listened for: Deno opens its inspector on it.
  */
 export function listenForShutdown(): Shutdown {
   const controller = new AbortController();
+  let firstMs: number | undefined;
   const onSignal = (): void => {
-    if (controller.signal.aborted) Deno.exit(130);
+    firstMs ??= performance.now();
+    if (performance.now() - firstMs > SAME_WISH_MS) Deno.exit(130);
     controller.abort();
   };
   Deno.addSignalListener("SIGTERM", onSignal);
