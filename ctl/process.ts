@@ -19,8 +19,9 @@ export interface SessionOptions {
  * Starts a program as the leader of a session, so that the terminal's Ctrl-C reaches this process
  * alone. Two wrappers stand before it: `env --block-signal=USR1`, because Deno opens an inspector
  * that anyone on the host may use when it gets SIGUSR1 and has no switch against it, and
- * `setpriv --pdeathsig=KILL`, so that not even kill -9 of this process leaves children. Both only
- * exec: the process id is the program's own.
+ * `setpriv --pdeathsig=TERM`, so that not even kill -9 of this process leaves children (TERM
+ * and not KILL: httpd's workers end only if httpd tells them). Both only exec: the process id is the
+ * program's own.
  */
 export function spawnSession(
   program: string,
@@ -32,7 +33,7 @@ export function spawnSession(
     args: [
       "--block-signal=USR1",
       "setpriv",
-      "--pdeathsig=KILL",
+      "--pdeathsig=TERM",
       program,
       ...args,
     ],

@@ -9,7 +9,13 @@ import { SITE_HOST } from "../tools/demo/httpd.ts";
 import { sql, typed } from "../lib/sql.ts";
 import { eventually, exists, needs } from "../lib/testing.ts";
 import { findChromium, startBrowser } from "./support/browser.ts";
-import { listens, processes, RunningDemo } from "./support/demo.ts";
+import {
+  descendants,
+  listens,
+  processes,
+  RunningDemo,
+  untilGone,
+} from "./support/demo.ts";
 
 /** From the start to a detection on the screen. */
 const TARGET_MS = 60_000;
@@ -101,14 +107,7 @@ Deno.test({
       const before = await descendants(demo.pid);
       assert(before.length > CLIENTS.length, "the parts and clients run");
       assert.equal(await demo.stop(), 0, demo.lines.join("\n"));
-      await eventually("the end of every process", async () => {
-        const alive = new Set(
-          (await processes()).filter(({ zombie }) => !zombie).map(({ pid }) =>
-            pid
-          ),
-        );
-        return before.every((pid) => !alive.has(pid));
-      });
+      await untilGone(before);
       const base = new URL(demo.base);
       for (const port of [Number(base.port), demo.httpsPort, demo.storePort]) {
         assert(!await listens(port), `something listens on ${port}`);
@@ -151,18 +150,6 @@ async function seeClient(
     ).count();
     return fingerprints > 0 && text.includes(path);
   }, 30_000);
-}
-
-/** Processes below `root`, itself among them. */
-async function descendants(root: number): Promise<number[]> {
-  const all = await processes();
-  const found = [root];
-  for (const pid of found) {
-    found.push(
-      ...all.filter(({ parent }) => parent === pid).map(({ pid }) => pid),
-    );
-  }
-  return found;
 }
 
 /** A hundred requests over one HTTP/1.1 connection and a hundred over HTTP/2, counted on both sides. */

@@ -7,7 +7,13 @@ import type { Database } from "../lib/clickhouse.ts";
 import { sql } from "../lib/sql.ts";
 import { eventually, needs } from "../lib/testing.ts";
 import { SITE_HOST } from "../tools/demo/httpd.ts";
-import { PROCESSES, type ProcessName, RunningDemo } from "./support/demo.ts";
+import {
+  descendants,
+  PROCESSES,
+  type ProcessName,
+  RunningDemo,
+  untilGone,
+} from "./support/demo.ts";
 
 /** From the kill to the next request that is stored with its handshake. */
 const RECOVERY_MS = 30_000;
@@ -24,6 +30,14 @@ Deno.test({
       await t.step(name, () => killAndRecover(demo, database, name));
     }
     await t.step("the health page tells all of it", () => readHealth(demo));
+    await t.step(
+      "kill -9 of the demonstration itself leaves no process",
+      async () => {
+        const all = await descendants(demo.pid);
+        Deno.kill(demo.pid, "SIGKILL");
+        await untilGone(all);
+      },
+    );
   },
 });
 

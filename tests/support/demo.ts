@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { pause } from "../../ctl/process.ts";
 import { type Database, openDatabase } from "../../lib/clickhouse.ts";
 import { eventually, exists, freePort } from "../../lib/testing.ts";
 
@@ -118,9 +117,13 @@ export class RunningDemo implements AsyncDisposable {
     return found?.pid;
   }
 
-  /** Presses Ctrl-C and waits for the end; returns the exit code. */
+  /**
+   * Presses Ctrl-C and waits for the end; returns the exit code. The signal comes twice, as from a
+   * terminal where `deno task` passes it on.
+   */
   async stop(): Promise<number> {
     try {
+      this.#child.kill("SIGINT");
       this.#child.kill("SIGINT");
     } catch {
       // It has ended already.
@@ -181,6 +184,26 @@ export async function processes(): Promise<ProcessInfo[]> {
   return found;
 }
 
+/** Processes below `root`, itself among them. */
+export async function descendants(root: number): Promise<number[]> {
+  const all = await processes();
+  const found = [root];
+  for (const pid of found) {
+    found.push(
+      ...all.filter(({ parent }) => parent === pid).map(({ pid }) => pid),
+    );
+  }
+  return found;
+}
+
+/** Waits until none of the processes lives; a zombie does not. */
+export async function untilGone(pids: readonly number[]): Promise<void> {
+  await eventually("the end of every process", async () => {
+    const alive = (await processes()).filter(({ zombie }) => !zombie);
+    return !alive.some(({ pid }) => pids.includes(pid));
+  }, 20_000);
+}
+
 /** Whether something accepts connections on a port of 127.0.0.1. */
 export async function listens(port: number): Promise<boolean> {
   try {
@@ -189,9 +212,4 @@ export async function listens(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Waits a fixed time; for what must not happen. */
-export function during(ms: number): Promise<void> {
-  return pause(ms, new AbortController().signal);
 }
