@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../lib/clickhouse.ts";
 import type { UnixMicros } from "../lib/events.ts";
 import { sql } from "../lib/sql.ts";
-import { loadTraffic, TRAFFIC_CLASSES } from "../web/data/traffic.ts";
+import { loadTraffic, type TRAFFIC_CLASSES } from "../web/data/traffic.ts";
 import { parseRange } from "../web/data/range.ts";
 import { seedTraffic } from "./support/seed.ts";
 import { startStore, type Store } from "./support/store.ts";

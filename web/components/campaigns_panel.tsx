@@ -28,7 +28,12 @@ export function CampaignsPanel(
             </Empty>
           )
           : (
-            <div class="table-scroll">
+            <div
+              class="table-scroll"
+              tabIndex={0}
+              role="region"
+              aria-label="Campaigns"
+            >
               <table class="data">
                 <thead>
                   <tr>

@@ -24,7 +24,12 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
             </Empty>
           )
           : (
-            <div class="table-scroll">
+            <div
+              class="table-scroll"
+              tabIndex={0}
+              role="region"
+              aria-label="User agents against TLS"
+            >
               <table class="data">
                 <thead>
                   <tr>

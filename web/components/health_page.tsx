@@ -9,6 +9,7 @@ import type {
   ProcessEvent,
   TableSize,
 } from "../data/pipeline.ts";
+import LiveMark from "../islands/LiveMark.tsx";
 import LiveNumber from "../islands/LiveNumber.tsx";
 import { Fact, FactsStrip } from "./facts_strip.tsx";
 import {
@@ -85,8 +86,7 @@ function State({ state }: { state: PipelineState }): VNode {
   return (
     <FactsStrip label="State of the pipeline">
       <Fact name="Requests in the last minute">
-        <LiveNumber field="requests_1m" initial={null} />{" "}
-        <span class="live-mark">live</span>
+        <LiveNumber field="requests_1m" initial={null} /> <LiveMark />
       </Fact>
       <Fact name="Lag to the database, p95">
         {lagS === undefined ? "no events" : duration(lagS)}
@@ -120,7 +120,12 @@ function PartsPanel({ parts }: { parts: Loaded<PartState[]> }): VNode {
             </Empty>
           )
           : (
-            <div class="table-scroll">
+            <div
+              class="table-scroll"
+              tabIndex={0}
+              role="region"
+              aria-label="Parts"
+            >
               <table class="data">
                 <thead>
                   <tr>

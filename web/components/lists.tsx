@@ -27,42 +27,45 @@ export function DetectionLines(
       loaded={lines}
     >
       {(list) =>
-        list.length === 0
-          ? <Empty title="Never flagged" />
-          : (
-            <div class="table-scroll">
-              <table class="data">
-                <thead>
-                  <tr>
-                    <th scope="col">Severity</th>
-                    <th scope="col" class="num">Score</th>
-                    <th scope="col">Detection</th>
-                    <th scope="col">State</th>
-                    <th scope="col" class="num">Seen</th>
+        list.length === 0 ? <Empty title="Never flagged" /> : (
+          <div
+            class="table-scroll"
+            tabIndex={0}
+            role="region"
+            aria-label="Detections"
+          >
+            <table class="data">
+              <thead>
+                <tr>
+                  <th scope="col">Severity</th>
+                  <th scope="col" class="num">Score</th>
+                  <th scope="col">Detection</th>
+                  <th scope="col">State</th>
+                  <th scope="col" class="num">Seen</th>
+                </tr>
+              </thead>
+              <tbody>
+                {list.map((line) => (
+                  <tr key={line.id}>
+                    <td>
+                      <SeverityBadge severity={line.severity} />
+                    </td>
+                    <td class="num strong">{line.score.toFixed(2)}</td>
+                    <td class="clip">
+                      <a href={withRange(`/detections/${line.id}`, url)}>
+                        <bdi>{printable(line.title)}</bdi>
+                      </a>
+                    </td>
+                    <td class="muted">{printable(line.state)}</td>
+                    <td class="num muted">
+                      <Ago ms={line.lastSeenMs} />
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {list.map((line) => (
-                    <tr key={line.id}>
-                      <td>
-                        <SeverityBadge severity={line.severity} />
-                      </td>
-                      <td class="num strong">{line.score.toFixed(2)}</td>
-                      <td class="clip">
-                        <a href={withRange(`/detections/${line.id}`, url)}>
-                          <bdi>{printable(line.title)}</bdi>
-                        </a>
-                      </td>
-                      <td class="muted">{printable(line.state)}</td>
-                      <td class="num muted">
-                        <Ago ms={line.lastSeenMs} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
     </Panel>
   );
 }
@@ -79,7 +82,12 @@ export function UseTable<Row extends UseRow>(
   if (rows.length === 0) return <Empty title="Nothing in this time range" />;
   const clients = rows.some((row) => row.client !== undefined);
   return (
-    <div class="table-scroll">
+    <div
+      class="table-scroll"
+      tabIndex={0}
+      role="region"
+      aria-label={`${head}: requests and handshakes`}
+    >
       <table class="data">
         <thead>
           <tr>

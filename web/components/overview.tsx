@@ -1,5 +1,6 @@
 /** The Overview: how bad it is, what the traffic does, what needs a person. @module */
 import type { VNode } from "preact";
+import LiveMark from "../islands/LiveMark.tsx";
 import LiveNumber from "../islands/LiveNumber.tsx";
 import LiveRequests from "../islands/LiveRequests.tsx";
 import type { Loaded } from "../data/ask.ts";
@@ -67,7 +68,7 @@ export function Overview(data: OverviewData): VNode {
         {live.ok
           ? (
             <p class="live-line">
-              <span class="live-mark">live</span>
+              <LiveMark />
               <b>
                 <LiveNumber
                   field="requests_1m"
@@ -130,8 +131,7 @@ export function Overview(data: OverviewData): VNode {
           title="Latest requests"
           note={
             <>
-              <span class="live-mark">live</span>{" "}
-              with the handshake of their connection
+              <LiveMark /> with the handshake of their connection
             </>
           }
           class="span-24"

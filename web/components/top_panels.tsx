@@ -87,7 +87,12 @@ export function TopFingerprints(
     >
       {(list) =>
         list.length === 0 ? <NothingSeen /> : (
-          <div class="table-scroll">
+          <div
+            class="table-scroll"
+            tabIndex={0}
+            role="region"
+            aria-label="Fingerprints"
+          >
             <table class="data">
               <thead>
                 <tr>
@@ -134,7 +139,12 @@ export function TopAddresses(
     >
       {(list) =>
         list.length === 0 ? <NothingSeen /> : (
-          <div class="table-scroll">
+          <div
+            class="table-scroll"
+            tabIndex={0}
+            role="region"
+            aria-label="Addresses"
+          >
             <table class="data">
               <thead>
                 <tr>
@@ -179,7 +189,12 @@ export function TopHosts(
         if (list.length === 0) return <NothingSeen />;
         const most = Math.max(...list.map((row) => row.requests));
         return (
-          <div class="table-scroll">
+          <div
+            class="table-scroll"
+            tabIndex={0}
+            role="region"
+            aria-label="Hosts"
+          >
             <table class="data">
               <thead>
                 <tr>

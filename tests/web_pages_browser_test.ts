@@ -1,0 +1,256 @@
+/**
+ * The pages in a real browser on a generated morning: axe's rules in both themes, the keys, triage
+ * without scripts, live numbers, and what a page may weigh.
+ */
+import assert from "node:assert/strict";
+import { chromium, type Page } from "playwright-core";
+import { createOneTimeLogin } from "../lib/accounts.ts";
+import type { UnixMicros } from "../lib/events.ts";
+import { sql } from "../lib/sql.ts";
+import { needs } from "../lib/testing.ts";
+import { createApp } from "../web/app.ts";
+import { attachBuild } from "../web/testing.ts";
+import { findChromium } from "./support/browser.ts";
+import { seedTraffic } from "./support/seed.ts";
+import { startStore } from "./support/store.ts";
+import { axeFaults, visit } from "./support/visit.ts";
+import { startWeb } from "./support/web.ts";
+
+/** Bytes of all scripts of the heaviest page, compressed. */
+const SCRIPT_BYTES_MAX = 35_000;
+
+const CHROMIUM = findChromium();
+
+Deno.test(
+  "the pages in Chromium",
+  // The browser's own timers and pipes outlive the steps.
+  {
+    ...needs(CHROMIUM !== undefined, "no Chromium"),
+    sanitizeOps: false,
+    sanitizeResources: false,
+  },
+  async (t) => {
+    await using store = await startStore();
+    await using web = await startWeb(store);
+    await using db = await store.database("ja4");
+    await seedTraffic(db, {
+      hours: 3,
+      events: 6000,
+      end: Date.now() * 1000 as UnixMicros,
+    });
+    const application = createApp(() => web.services);
+    await attachBuild(application);
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      application.handler(),
+    );
+    const base = `http://127.0.0.1:${server.addr.port}`;
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM ?? "",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+    const enter = async (page: Page, next: string): Promise<void> => {
+      const token = await createOneTimeLogin(web.app, {
+        login: "anne",
+        display_name: "Anne",
+        role: "analyst",
+        expires_s: 60,
+      });
+      await page.goto(`${base}/login?token=${token}&next=${next}`);
+      await page.getByRole("button", { name: "Log in" }).click();
+      await page.waitForURL(base + next);
+    };
+    const [worst] = await db.query<{ id: string; src_ip: string; ja4: string }>(
+      sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4 FROM detections FINAL
+        WHERE ja4 != '' ORDER BY severity DESC, score DESC LIMIT 1`,
+    );
+    assert(worst !== undefined);
+    const paths = [
+      "/",
+      "/detections",
+      `/detections/${worst.id}`,
+      `/ip/${worst.src_ip}`,
+      `/ja4/${worst.ja4}`,
+      "/health",
+      "/search?q=***",
+    ];
+    const inState = async (state: string): Promise<number> => {
+      const [row] = await db.query<{ n: number }>(
+        sql`SELECT toUInt32(count()) AS n FROM detections_current WHERE state = ${state}`,
+      );
+      return row?.n ?? 0;
+    };
+
+    for (const colorScheme of ["light", "dark"] as const) {
+      for (const width of [1440, 360]) {
+        await t.step(
+          `break no rule that axe knows and fit, ${colorScheme} at ${width} px`,
+          async () => {
+            await using tab = await visit(browser, base, {
+              colorScheme,
+              viewport: { width, height: 900 },
+            });
+            const { page } = tab;
+            await enter(page, "/health");
+            for (const path of paths) {
+              await page.goto(base + path);
+              if (path.startsWith("/search")) tab.faults.length = 0; // its 404 is on the console
+              assert.deepEqual(await axeFaults(page), [], path);
+              const wide = await page.evaluate(() =>
+                document.documentElement.scrollWidth
+              );
+              assert.equal(wide, width, path);
+              assert.deepEqual(tab.faults, [], path);
+            }
+          },
+        );
+      }
+    }
+
+    await t.step("weigh less than the limit", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      await enter(page, "/health");
+      for (const path of paths) {
+        const scripts = new Set<string>();
+        page.on("response", (response) => {
+          if (response.request().resourceType() === "script") {
+            scripts.add(response.url());
+          }
+        });
+        await page.goto(base + path, { waitUntil: "networkidle" }).catch(
+          () => {},
+        );
+        let bytes = 0;
+        for (const url of scripts) {
+          const body = await (await fetch(url)).blob();
+          const packed = body.stream().pipeThrough(
+            new CompressionStream("gzip"),
+          );
+          bytes += (await new Response(packed).arrayBuffer()).byteLength;
+        }
+        assert.ok(bytes > 0 && bytes <= SCRIPT_BYTES_MAX, `${path}: ${bytes}`);
+        page.removeAllListeners("response");
+      }
+    });
+
+    await t.step(
+      "inbox by keys: j x j x e archives two, Undo restores",
+      async () => {
+        await using tab = await visit(browser, base, {});
+        const { page } = tab;
+        await enter(page, "/detections");
+        const rows = page.locator("a[data-row]");
+        const ids = await rows.evaluateAll((links) =>
+          links.slice(0, 3).map((link) => link.getAttribute("data-row"))
+        );
+        await page.locator(".keys").waitFor(); // the island is there
+        for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+        await page.getByText("2 selected").waitFor();
+        await page.keyboard.press("e");
+        await page.getByRole("status").filter({
+          hasText: "2 detections archived",
+        })
+          .waitFor();
+        assert.equal(await inState("archived"), 2);
+        assert.equal(await rows.first().getAttribute("data-row"), ids[2]);
+        // The cursor is where it was, so that the hands stay on the keys.
+        await page.waitForFunction(() =>
+          document.activeElement?.hasAttribute("data-row")
+        );
+        await page.getByRole("button", { name: "Undo" }).click();
+        await page.getByRole("status").filter({ hasText: "back in the inbox" })
+          .waitFor();
+        assert.equal(await inState("archived"), 0);
+        assert.equal(await rows.first().getAttribute("data-row"), ids[0]);
+        assert.deepEqual(tab.faults, []);
+      },
+    );
+
+    await t.step("keys can be turned off, and leave fields alone", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      await enter(page, "/detections");
+      await page.getByRole("button", { name: "Turn keys off" }).click();
+      await page.keyboard.press("j");
+      await page.keyboard.press("e");
+      assert.equal(new URL(page.url()).pathname, "/detections");
+      assert.equal(await inState("archived"), 0);
+      await page.getByRole("button", { name: "Turn keys on" }).click();
+      await page.locator("#search").fill("");
+      await page.locator("#search").press("e");
+      assert.equal(await page.locator("#search").inputValue(), "e");
+      await page.locator("#search").blur();
+      await page.keyboard.press("j");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/detections\/D-/);
+      assert.deepEqual(tab.faults, []);
+    });
+
+    await t.step("one detection by keys: verdict, note, escalate", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      await enter(page, `/detections/${worst.id}`);
+      await page.locator(".page-keys").waitFor({ state: "attached" });
+      await page.keyboard.press("1");
+      await page.getByText("said: true positive").waitFor();
+      await page.getByLabel("Note").fill("told the shop <b>today</b>");
+      await page.getByRole("button", { name: "Add note" }).click();
+      await page.getByText("told the shop <b>today</b>").waitFor();
+      await page.locator("body").press("s");
+      await page.getByText("escalated it").waitFor();
+      assert.equal(await inState("escalated"), 1);
+      assert.deepEqual(tab.faults, []);
+    });
+
+    await t.step("triage works without scripts", async () => {
+      await using tab = await visit(browser, base, {
+        javaScriptEnabled: false,
+      });
+      const { page } = tab;
+      await enter(page, "/detections");
+      assert.ok(!await page.locator(".copy").first().isVisible());
+      await page.getByRole("checkbox").nth(1).check();
+      await page.getByRole("button", { name: "Archive" }).click();
+      await page.getByRole("status").filter({ hasText: "1 detection archived" })
+        .waitFor();
+      assert.equal(await inState("archived"), 1);
+      await page.goto(`${base}/`);
+      await page.getByText("Requests by traffic class").first().waitFor({
+        state: "attached",
+      });
+      await page.getByText("View as table").first().click();
+      assert.ok(await page.locator(".as-table table").first().isVisible());
+      assert.deepEqual(tab.faults, []);
+    });
+
+    await t.step("Overview shows a new request without a reload", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      await enter(page, "/");
+      await db.insertRows("http_events", [{
+        ts: new Date().toISOString().replace("T", " ").replace("Z", ""),
+        event_id: crypto.randomUUID(),
+        match: "conn",
+        src_ip: "198.51.100.77",
+        client_ip: "198.51.100.77",
+        http_method: "GET",
+        http_host: "live.example.com",
+        url_path: "/<b>now</b>",
+        status_code: 200,
+        ja4: worst.ja4,
+      }]);
+      const row = page.locator(".live-requests tr", {
+        hasText: "198.51.100.77",
+      });
+      await row.waitFor({ timeout: 4000 });
+      assert.match(await row.innerText(), /<b>now<\/b>/);
+      await row.getByRole("link", { name: "198.51.100.77" }).click();
+      await page.waitForURL(/\/ip\/198\.51\.100\.77/);
+      assert.deepEqual(tab.faults, []);
+    });
+
+    await browser.close();
+    await server.shutdown();
+  },
+);
