@@ -5,9 +5,7 @@
  * any other host.
  */
 import assert from "node:assert/strict";
-import axe from "axe-core";
 import {
-  type Browser,
   type BrowserContextOptions,
   chromium,
   type Page,
@@ -18,21 +16,12 @@ import { exists, needs } from "../lib/testing.ts";
 import { createApp } from "../web/app.ts";
 import { attachBuild } from "../web/testing.ts";
 import { startStore } from "./support/store.ts";
+import { axeFaults, type Visit, visit } from "./support/visit.ts";
 import { startWeb } from "./support/web.ts";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
   exists,
 );
-
-/** Rules of WCAG 2.2 up to level AA that axe can check. */
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-/** A browser's window on the dashboard. */
-interface Visit extends AsyncDisposable {
-  readonly page: Page;
-  /** What went wrong so far, in words. */
-  readonly faults: string[];
-}
 
 Deno.test(
   "the dashboard in Chromium",
@@ -220,48 +209,6 @@ Deno.test(
     await server.shutdown();
   },
 );
-
-/** A new browser profile that notes everything which should not happen. */
-async function visit(
-  browser: Browser,
-  base: string,
-  options: BrowserContextOptions,
-): Promise<Visit> {
-  const context = await browser.newContext(options);
-  const faults: string[] = [];
-  context.on(
-    "weberror",
-    (event) => faults.push(`error: ${event.error().message}`),
-  );
-  context.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) {
-      faults.push(message.text());
-    }
-  });
-  context.on("request", (request) => {
-    if (!request.url().startsWith(base)) faults.push(`asked ${request.url()}`);
-  });
-  return {
-    page: await context.newPage(),
-    faults,
-    [Symbol.asyncDispose]: () => context.close(),
-  };
-}
-
-/** Rules broken on the page, each with where. */
-async function axeFaults(page: Page): Promise<string[]> {
-  // The protocol's evaluate is not under the page's policy, as a script element would be.
-  await page.evaluate(axe.source);
-  return await page.evaluate(async (tags) => {
-    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-    const { violations } = await axe.run(document, {
-      runOnly: { type: "tag", values: tags },
-    });
-    return violations.map(({ id, nodes }) =>
-      `${id}: ${nodes.map((node) => node.html).join(" | ")}`
-    );
-  }, RULES);
-}
 
 /** Stores requests that begin now. */
 async function addRequests(database: Database, count: number): Promise<void> {
