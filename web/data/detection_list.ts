@@ -218,9 +218,7 @@ export async function loadDetectionPage(
   const { after } = query;
   const behind = after === undefined
     ? sql``
-    : sql`WHERE (sort_key, id) < (${
-      typed(after.value, "Int64")
-    }, ${after.id})`;
+    : sql`WHERE (sort_key, id) < (${typed(after.value, "Int64")}, ${after.id})`;
   const [rows, totals] = await Promise.all([
     ask<RawRow>(
       db,
