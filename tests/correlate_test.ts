@@ -178,6 +178,7 @@ Deno.test("correlate: kill -9 under load stores no row twice and loses few", asy
         url_path: `/${n}`,
       });
       while (!await server.send(event)) {
+        if (stopping) return;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       accepted++;
