@@ -391,7 +391,7 @@ Deno.test.each([
     root: true,
   },
 ])("capture refuses $name", async ({ toml, code, says, root }) => {
-  if (root && !isRoot()) return;
+  if (root && needs(isRoot(), "needs root to capture packets").ignore) return;
   await using folder = await temporaryFolder();
   const config = `${folder.path}/capture.toml`;
   await Deno.writeTextFile(config, toml);

@@ -1,7 +1,7 @@
 //! From packets to events: finds each connection's ClientHellos, whatever the network did to them.
 use crate::client_hello::ClientHello;
 use crate::event::{Arrival, Status, Writer};
-use crate::flow::{Flow, Flows, Key, Side, Slot, State};
+use crate::flow::{Flow, Flows, Key, Set, Side, Slot, State};
 use crate::ip::protocol;
 use crate::ja4::Transport;
 use crate::limits::{HELLO_BYTES, STREAM_BYTES, STREAM_US};
@@ -219,7 +219,8 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
 
     fn segment(&mut self, ts: u64, datagram: &Datagram<'_>, segment: &Segment<'_>) {
         let (key, side) = Key::of(segment.source, segment.destination);
-        let mut found = self.flows.find(&key);
+        let set = self.flows.set_of(&key);
+        let mut found = self.flows.find(&key, set);
         let payload = segment.payload.bytes;
         let mut sequence = segment.sequence;
         if segment.has(flag::SYN) {
@@ -234,12 +235,12 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
                 }
                 return;
             }
-            found = Some(self.syn(ts, (key, side), found, sequence, datagram, segment));
+            found = Some(self.syn(ts, (key, set, side), found, sequence, datagram, segment));
         }
         if !payload.is_empty() {
             // A connection that began before the capture is followed from a ClientHello on.
             if found.is_none() && (looks_like_hello(payload) || is_sslv2(payload)) {
-                found = Some(self.claim(key, ts));
+                found = Some(self.claim((key, set), None, ts));
             }
             if let Some(slot) = found {
                 self.data(ts, (slot, side), datagram, segment, sequence);
@@ -263,7 +264,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
     fn syn(
         &mut self,
         ts: u64,
-        (key, side): (Key, Side),
+        (key, set, side): (Key, Set, Side),
         found: Option<Slot>,
         sequence: u32,
         datagram: &Datagram<'_>,
@@ -274,7 +275,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
             .is_some_and(|flow| flow.direction(side).start == Some(sequence));
         let slot = match found {
             Some(slot) if same => slot,
-            _ => self.claim(key, ts),
+            _ => self.claim((key, set), found, ts),
         };
         // Of a SYN that is sent again the first time counts.
         if let Some(flow) = self.flows.get_mut(slot)
@@ -289,16 +290,18 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         slot
     }
 
-    /// Makes room for a connection and begins it anew.
-    fn claim(&mut self, key: Key, ts: u64) -> Slot {
-        let (slot, evicts) = self.flows.place_for(&key);
+    /// Makes room for a connection, its own if it was found, and begins it anew.
+    fn claim(&mut self, (key, set): (Key, Set), found: Option<Slot>, ts: u64) -> Slot {
+        let (slot, evicts) = found.map_or_else(|| self.flows.place_for(set), |slot| (slot, false));
         let end = if evicts { End::Evicted } else { End::Closed };
         if evicts {
             self.counters.flows_evicted = self.counters.flows_evicted.saturating_add(1);
         }
-        self.give_up(slot, Side::Low, end);
-        self.give_up(slot, Side::High, end);
-        self.flows.claim(slot, key, ts);
+        if evicts || found.is_some() {
+            self.give_up(slot, Side::Low, end);
+            self.give_up(slot, Side::High, end);
+        }
+        self.flows.claim(slot, (key, set), ts);
         slot
     }
 
@@ -319,8 +322,9 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         let direction = flow.direction_mut(side);
         match direction.state {
             State::Done if silent_us > REUSE_US && looks_like_hello(payload) => {
-                self.flows
-                    .claim(slot, Key::of(segment.source, segment.destination).0, ts);
+                let key = *flow.key();
+                let set = self.flows.set_of(&key);
+                self.flows.claim(slot, (key, set), ts);
                 return self.data(ts, (slot, side), datagram, segment, sequence);
             }
             State::Done => return,

@@ -9,6 +9,7 @@ use crate::json::Json;
 use crate::limits::{
     CONTEXT_BYTES, EVENT_BYTES, EVENTS_PER_PACKET, LISTED_CODE_POINTS, OUTPUT_BYTES,
 };
+use crate::lists::Lists;
 use crate::number::wide;
 use crate::packet::{Endpoint, Path};
 use crate::preamble::Preamble;
@@ -103,6 +104,7 @@ pub struct Writer {
     sequence: u64,
     /// Events so far.
     pub written: Written,
+    lists: Lists,
     ja4: Ja4,
     ja3: Ja3,
     length: usize,
@@ -121,6 +123,7 @@ impl Writer {
             gap: 0,
             sslv2: 0,
         },
+        lists: Lists::EMPTY,
         ja4: Ja4::EMPTY,
         ja3: Ja3::EMPTY,
         length: 0,
@@ -162,8 +165,10 @@ impl Writer {
 
     /// Writes the event of a ClientHello that was read.
     pub fn complete(&mut self, arrival: &Arrival, hello: &ClientHello<'_>) {
-        self.ja4.compute(hello, arrival.transport);
-        self.ja3.compute(hello);
+        self.lists.read(hello);
+        self.ja4.compute(hello, &self.lists, arrival.transport);
+        self.ja3.compute(hello, &self.lists);
+        let listed = hello.code_points() <= LISTED_CODE_POINTS;
         let Self { ja4, ja3, .. } = self;
         let number = self.sequence.saturating_add(1);
         let context = self.context.as_bytes();
@@ -172,8 +177,8 @@ impl Writer {
         };
         let mut json = Json::new(room);
         write_head(&mut json, arrival, number, context, b"complete", None);
-        write_fingerprints(&mut json, hello, ja4, ja3);
-        write_hello(&mut json, hello);
+        write_fingerprints(&mut json, hello, ja4, ja3, listed);
+        write_hello(&mut json, hello, listed.then_some(ja3));
         write_arrival(&mut json, arrival);
         json.raw(b"}\n");
         let bytes = json.finish();
@@ -262,7 +267,13 @@ fn write_head(
     json.number_field(b",\"hello\":", u64::from(arrival.hello));
 }
 
-fn write_fingerprints(json: &mut Json<'_>, hello: &ClientHello<'_>, ja4: &Ja4, ja3: &Ja3) {
+fn write_fingerprints(
+    json: &mut Json<'_>,
+    hello: &ClientHello<'_>,
+    ja4: &Ja4,
+    ja3: &Ja3,
+    listed: bool,
+) {
     json.plain_field(b",\"client_random_hash\":", &sha256_16(hello.random));
     three_parts(json, b",\"ja4\":\"", &ja4.a, &ja4.b, &ja4.c);
     three_parts(
@@ -281,7 +292,7 @@ fn write_fingerprints(json: &mut Json<'_>, hello: &ClientHello<'_>, ja4: &Ja4, j
     );
     json.plain_field(b",\"ja3\":", &ja3.ja3);
     json.plain_field(b",\"ja3n\":", &ja3.ja3n);
-    if hello.code_points() <= LISTED_CODE_POINTS {
+    if listed {
         let (b, c) = (ja4.b_text.as_bytes(), ja4.c_text.as_bytes());
         three_parts(json, b",\"ja4_r\":\"", &ja4.a, b, c);
         let (b, c) = (
@@ -304,7 +315,7 @@ fn three_parts(json: &mut Json<'_>, key: &[u8], a: &[u8], b: &[u8], c: &[u8]) {
     json.raw(b"\"");
 }
 
-fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>) {
+fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>, ja3: Option<&Ja3>) {
     if let Some(sni) = hello.sni() {
         json.raw(b",\"sni\":");
         json.string(sni.get(..SNI_BYTES).unwrap_or(sni));
@@ -325,12 +336,18 @@ fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>) {
         json.plain_field(b",\"tls_version_offered\":", version);
     }
     json.number_field(b",\"legacy_version\":", u64::from(hello.legacy_version));
-    if hello.code_points() <= LISTED_CODE_POINTS {
-        json.list_field(b",\"cipher_suites\":", hello.cipher_suites());
-        json.list_field(b",\"extensions\":", hello.extensions());
-        json.list_field(b",\"supported_groups\":", hello.supported_groups());
+    if let Some(ja3) = ja3 {
+        // The JA3 text has these lists in the same order already.
+        let lists: [&[u8]; 4] = [
+            b",\"cipher_suites\":",
+            b",\"extensions\":",
+            b",\"supported_groups\":",
+            b",\"ec_point_formats\":",
+        ];
+        for (key, field) in lists.iter().zip(ja3.fields().skip(1)) {
+            json.dashed_list_field(key, field);
+        }
         json.list_field(b",\"signature_algorithms\":", hello.signature_algorithms());
-        json.list_field(b",\"ec_point_formats\":", hello.ec_point_formats());
         json.list_field(b",\"supported_versions\":", hello.supported_versions());
         json.list_field(b",\"key_share_groups\":", hello.key_share_groups());
     }

@@ -185,6 +185,13 @@ pub struct Flows<const N: usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(usize);
 
+/// The set of a connection and its tag there.
+#[derive(Clone, Copy, Debug)]
+pub struct Set {
+    first: usize,
+    tag: u32,
+}
+
 impl<const N: usize> Flows<N> {
     /// Nothing held.
     pub const EMPTY: Self = Self {
@@ -207,9 +214,10 @@ impl<const N: usize> Flows<N> {
         self.held
     }
 
-    /// The first place of the set of `key`, and its tag.
+    /// Where to look for `key`.
+    #[must_use]
     #[inline]
-    fn place(&self, key: &Key) -> (usize, u32) {
+    pub fn set_of(&self, key: &Key) -> Set {
         let [s0, s1, s2, s3] = self.seed;
         let ports = u64::from(key.low.port) << 16 | u64::from(key.high.port);
         let (low0, low1) = halves(key.low.address);
@@ -225,14 +233,13 @@ impl<const N: usize> Flows<N> {
             .checked_rem(sets)
             .unwrap_or(0)
             .saturating_mul(WAYS);
-        (first, tag)
+        Set { first, tag }
     }
 
     /// Where the connection is, if it is remembered.
     #[must_use]
     #[inline]
-    pub fn find(&self, key: &Key) -> Option<Slot> {
-        let (first, tag) = self.place(key);
+    pub fn find(&self, key: &Key, Set { first, tag }: Set) -> Option<Slot> {
         let set = self.tags.get(first..)?.first_chunk::<WAYS>()?;
         for (way, found) in set.iter().enumerate() {
             if *found == tag {
@@ -245,15 +252,11 @@ impl<const N: usize> Flows<N> {
         None
     }
 
-    /// Where a new connection goes: its own place if it is remembered, else an empty one, else
-    /// that of the connection not seen for longest, those that hold bytes last. The second value
-    /// is true if another connection must give way.
+    /// Where a connection goes that is not remembered: an empty place, else that of the
+    /// connection not seen for longest, those that hold bytes last. The second value is true if
+    /// a connection must give way.
     #[must_use]
-    pub fn place_for(&self, key: &Key) -> (Slot, bool) {
-        if let Some(slot) = self.find(key) {
-            return (slot, false);
-        }
-        let (first, _) = self.place(key);
+    pub fn place_for(&self, Set { first, .. }: Set) -> (Slot, bool) {
         let mut best = (Slot(first), (true, u64::MAX));
         for slot in first..first.saturating_add(WAYS) {
             if self.tags.get(slot) == Some(&0) {
@@ -270,13 +273,12 @@ impl<const N: usize> Flows<N> {
     }
 
     /// Begins the connection anew at `slot`.
-    pub fn claim(&mut self, slot: Slot, key: Key, now: u64) {
-        let (_, tag) = self.place(&key);
+    pub fn claim(&mut self, slot: Slot, (key, set): (Key, Set), now: u64) {
         if let (Some(place), Some(flow)) = (self.tags.get_mut(slot.0), self.flows.get_mut(slot.0)) {
             if *place == 0 {
                 self.held = self.held.saturating_add(1);
             }
-            *place = tag;
+            *place = set.tag;
             *flow = Flow::new(key);
             flow.seen = now;
         }
@@ -339,17 +341,20 @@ mod tests {
         let mut flows = Box::new(Flows::<8>::EMPTY);
         flows.reset([1, 2, 3, 4]);
         for port in 0..8 {
-            let (slot, full) = flows.place_for(&key(port));
+            let set = flows.set_of(&key(port));
+            let (slot, full) = flows.place_for(set);
             assert!(!full);
-            flows.claim(slot, key(port), u64::from(port) + 10);
+            flows.claim(slot, (key(port), set), u64::from(port) + 10);
         }
         assert_eq!(flows.held(), 8);
-        let (slot, full) = flows.place_for(&key(8));
+        let set = flows.set_of(&key(8));
+        let (slot, full) = flows.place_for(set);
         assert!(full);
-        assert_eq!(Some(slot), flows.find(&key(0)));
-        flows.claim(slot, key(8), 20);
-        assert_eq!(flows.find(&key(0)), None);
-        assert!(flows.find(&key(8)).is_some());
+        let oldest = flows.set_of(&key(0));
+        assert_eq!(Some(slot), flows.find(&key(0), oldest));
+        flows.claim(slot, (key(8), set), 20);
+        assert_eq!(flows.find(&key(0), oldest), None);
+        assert!(flows.find(&key(8), set).is_some());
         assert_eq!(flows.held(), 8);
     }
 

@@ -1,11 +1,9 @@
 //! JA4, the TLS client fingerprint (FoxIO, JA4.md; BSD-3-Clause, see NOTICE).
 use crate::client_hello::{ClientHello, extension};
-use crate::digest::sha256_12;
-use crate::limits::HELLO_BYTES;
+use crate::digest::{Memo, sha256_12};
+use crate::lists::{CODE_POINTS, Lists};
 use crate::text::{List, Text, hex};
 
-/// Code points a ClientHello can hold.
-pub const CODE_POINTS: usize = HELLO_BYTES / 2;
 /// Hexadecimal text of all of them, with separators.
 const TEXT_BYTES: usize = CODE_POINTS * 5 + 1;
 
@@ -79,7 +77,7 @@ pub struct Ja4 {
     pub original_c_text: Text<TEXT_BYTES>,
     stable_c_text: Text<TEXT_BYTES>,
     list: List<CODE_POINTS>,
-    signature_algorithms: List<CODE_POINTS>,
+    memo: Memo<1024, 12>,
 }
 
 impl Ja4 {
@@ -98,44 +96,37 @@ impl Ja4 {
         original_c_text: Text::EMPTY,
         stable_c_text: Text::EMPTY,
         list: List::EMPTY,
-        signature_algorithms: List::EMPTY,
+        memo: Memo::EMPTY,
     };
 
-    /// Computes all of them for `hello`.
-    pub fn compute(&mut self, hello: &ClientHello<'_>, transport: Transport) {
-        let extension_count = hello.extensions().count();
-        let ephemeral_count = hello.extensions().filter(is_ephemeral).count();
-        self.a = first_part(hello, transport, extension_count);
-        self.signature_algorithms.set(hello.signature_algorithms());
+    /// Computes all of them for `hello`, whose lists are `lists`.
+    pub fn compute(&mut self, hello: &ClientHello<'_>, lists: &Lists, transport: Transport) {
+        let ciphers = lists.ciphers.as_slice();
+        list_text(&mut self.original_b_text, ciphers);
+        list_text(&mut self.b_text, lists.sorted_ciphers.as_slice());
+        self.b = remembered(&mut self.memo, &self.b_text);
+        self.original_b = remembered(&mut self.memo, &self.original_b_text);
 
-        self.list.set(hello.cipher_suites());
-        list_text(&mut self.original_b_text, self.list.as_slice());
-        self.list.set_sorted(hello.cipher_suites());
-        list_text(&mut self.b_text, self.list.as_slice());
-        self.b = part(&self.b_text);
-        self.original_b = part(&self.original_b_text);
+        // Browsers shuffle their extensions: the order on the wire hardly comes twice.
+        let extensions = lists.extensions.as_slice();
+        let sorted = lists.sorted_extensions.as_slice();
+        let algorithms = lists.signature_algorithms.as_slice();
+        extensions_text(&mut self.original_c_text, extensions, algorithms);
+        self.original_c = part(self.original_c_text.as_bytes());
+        self.list.set(sorted.iter().copied().filter(is_hashed));
+        extensions_text(&mut self.c_text, self.list.as_slice(), algorithms);
+        self.c = remembered(&mut self.memo, &self.c_text);
 
-        let algorithms = self.signature_algorithms.as_slice();
-        self.list.set(hello.extensions());
-        self.original_c =
-            extensions_part(&mut self.original_c_text, self.list.as_slice(), algorithms);
-        self.list.set_sorted(hello.extensions().filter(is_hashed));
-        self.c = extensions_part(&mut self.c_text, self.list.as_slice(), algorithms);
-
-        if ephemeral_count == 0 {
-            self.stable_a = self.a;
-            self.stable_c = self.c;
-        } else {
-            let kept = extension_count.saturating_sub(ephemeral_count);
-            self.stable_a = first_part(hello, transport, kept);
-            self.list.set_sorted(
-                hello
-                    .extensions()
-                    .filter(is_hashed)
-                    .filter(|kind| !is_ephemeral(kind)),
-            );
-            self.stable_c =
-                extensions_part(&mut self.stable_c_text, self.list.as_slice(), algorithms);
+        let parts = FirstPart::of(hello, transport, ciphers.len());
+        self.a = parts.text(extensions.len());
+        let ephemeral = sorted.iter().filter(|kind| is_ephemeral(kind)).count();
+        self.stable_a = parts.text(extensions.len().saturating_sub(ephemeral));
+        self.stable_c = self.c;
+        if ephemeral > 0 {
+            let lasting = |kind: &u16| is_hashed(kind) && !is_ephemeral(kind);
+            self.list.set(sorted.iter().copied().filter(lasting));
+            extensions_text(&mut self.stable_c_text, self.list.as_slice(), algorithms);
+            self.stable_c = remembered(&mut self.memo, &self.stable_c_text);
         }
     }
 }
@@ -154,37 +145,50 @@ fn list_text<const N: usize>(text: &mut Text<N>, values: &[u16]) {
     text.push_hex_list(values);
 }
 
-fn part<const N: usize>(text: &Text<N>) -> [u8; 12] {
-    match text.as_bytes() {
-        [] => NOTHING,
-        bytes => sha256_12(bytes),
+fn part(text: &[u8]) -> [u8; 12] {
+    if text.is_empty() {
+        NOTHING
+    } else {
+        sha256_12(text)
     }
 }
 
-/// Without signature algorithms there is no underscore; without extensions there is no digest.
-fn extensions_part<const N: usize>(
-    text: &mut Text<N>,
-    extensions: &[u16],
-    algorithms: &[u16],
-) -> [u8; 12] {
+fn remembered<const N: usize>(memo: &mut Memo<1024, 12>, text: &Text<N>) -> [u8; 12] {
+    memo.get(text.as_bytes(), part)
+}
+
+/// Without signature algorithms there is no underscore; without extensions there is nothing.
+fn extensions_text<const N: usize>(text: &mut Text<N>, extensions: &[u16], algorithms: &[u16]) {
     list_text(text, extensions);
-    if extensions.is_empty() {
-        return NOTHING;
-    }
-    if !algorithms.is_empty() {
+    if !extensions.is_empty() && !algorithms.is_empty() {
         text.push(b"_");
         text.push_hex_list(algorithms);
     }
-    part(text)
 }
 
-fn first_part(hello: &ClientHello<'_>, transport: Transport, extensions: usize) -> [u8; 10] {
-    let [v0, v1] = version(hello.version_offered());
-    let sni = if hello.has_server_name() { b'd' } else { b'i' };
-    let [c0, c1] = two_digits(hello.cipher_suites().count());
-    let [e0, e1] = two_digits(extensions);
-    let [a0, a1] = alpn(hello.alpns().next());
-    [transport.letter(), v0, v1, sni, c0, c1, e0, e1, a0, a1]
+/// The first part but for the count of extensions, which is another in the stable variant.
+struct FirstPart {
+    before: [u8; 6],
+    alpn: [u8; 2],
+}
+
+impl FirstPart {
+    fn of(hello: &ClientHello<'_>, transport: Transport, ciphers: usize) -> Self {
+        let [v0, v1] = version(hello.version_offered());
+        let sni = if hello.has_server_name() { b'd' } else { b'i' };
+        let [c0, c1] = two_digits(ciphers);
+        Self {
+            before: [transport.letter(), v0, v1, sni, c0, c1],
+            alpn: alpn(hello.alpns().next()),
+        }
+    }
+
+    fn text(&self, extensions: usize) -> [u8; 10] {
+        let [p0, p1, p2, p3, p4, p5] = self.before;
+        let [e0, e1] = two_digits(extensions);
+        let [a0, a1] = self.alpn;
+        [p0, p1, p2, p3, p4, p5, e0, e1, a0, a1]
+    }
 }
 
 fn version(number: u16) -> [u8; 2] {

@@ -26,6 +26,7 @@ pub mod ja4;
 pub mod json;
 pub mod limits;
 pub mod link;
+pub mod lists;
 pub mod number;
 pub mod packet;
 pub mod preamble;

@@ -61,48 +61,81 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// Appends `values` as four hexadecimal digits each, with commas between.
+    /// Appends `values` as four hexadecimal digits each, with commas between, all or nothing.
     pub fn push_hex_list(&mut self, values: &[u16]) {
-        for (index, value) in values.iter().enumerate() {
-            let [high, low] = value.to_be_bytes().map(hex);
-            let item = [b',', high[0], high[1], low[0], low[1]];
-            self.push(if index == 0 { &item[1..] } else { &item });
+        let count = values.len().saturating_mul(5).saturating_sub(1);
+        let end = self.len.saturating_add(count);
+        let Some(place) = self.bytes.get_mut(self.len..end) else {
+            return;
+        };
+        for (item, value) in place.chunks_mut(5).zip(values) {
+            if let Some((digits, comma)) = item.split_first_chunk_mut() {
+                *digits = hex4(*value);
+                comma.fill(b',');
+            }
         }
+        self.len = end;
     }
 
     /// Appends `values` in decimal, with `-` between.
     pub fn push_decimal_list(&mut self, values: impl Iterator<Item = u16>) {
-        for (index, value) in values.enumerate() {
-            if index > 0 {
+        let mut first = true;
+        for value in values {
+            if !first {
                 self.push(b"-");
             }
+            first = false;
             self.push_decimal(value);
         }
     }
 
     /// Appends `value` in decimal.
+    #[inline]
     pub fn push_decimal(&mut self, value: u16) {
-        let (digits, start) = decimal(u64::from(value));
-        self.push(digits.get(start..).unwrap_or_default());
+        let end = self.len.saturating_add(digits(u64::from(value)));
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            write_decimal(place, u32::from(value));
+            self.len = end;
+        }
     }
 }
 
-/// The decimal digits of `value` at the end of twenty bytes, and where they begin.
+/// Four hexadecimal digits, lower case, all at once: nibbles are spread over the bytes of a word,
+/// and those from ten on are moved up to the letters.
 #[must_use]
 #[inline]
-pub fn decimal(mut value: u64) -> ([u8; 20], usize) {
-    let mut digits = [b'0'; 20];
-    let mut start: usize = 20;
-    loop {
-        start = start.saturating_sub(1);
-        let digit = u8::try_from(value % 10).unwrap_or(0);
-        if let Some(place) = digits.get_mut(start) {
-            *place = b'0'.wrapping_add(digit);
-        }
+pub fn hex4(value: u16) -> [u8; 4] {
+    let halves = u32::from(value) | u32::from(value) << 8;
+    let bytes = halves & 0x00ff_00ff;
+    let nibbles = (bytes | bytes << 4) & 0x0f0f_0f0f;
+    let letters = nibbles.wrapping_add(0x0606_0606) >> 4 & 0x0101_0101;
+    nibbles
+        .wrapping_add(0x3030_3030)
+        .wrapping_add(letters.wrapping_mul(39))
+        .to_be_bytes()
+}
+
+/// How many decimal digits `value` has.
+#[must_use]
+#[inline]
+pub fn digits(value: u64) -> usize {
+    let mut count: usize = 1;
+    let mut bound: u64 = 10;
+    while value >= bound && count < 20 {
+        count = count.saturating_add(1);
+        bound = bound.saturating_mul(10);
+    }
+    count
+}
+
+/// Fills `place` with the last digits of `value`. In place and not by copying: a copy of a few
+/// bytes whose number is not known to the compiler costs more than the digits.
+#[inline]
+pub fn write_decimal(place: &mut [u8], mut value: u32) {
+    for byte in place.iter_mut().rev() {
+        let [.., digit] = (value % 10).to_be_bytes();
+        *byte = b'0'.wrapping_add(digit);
         value /= 10;
-        if value == 0 {
-            return (digits, start);
-        }
     }
 }
 
@@ -136,8 +169,8 @@ impl<const N: usize> List<N> {
     }
 
     /// Replaces the values by those of `values`, sorted.
-    pub fn set_sorted(&mut self, values: impl Iterator<Item = u16>) {
-        self.set(values);
+    pub fn set_sorted(&mut self, values: &[u16]) {
+        self.set(values.iter().copied());
         if let Some(used) = self.values.get_mut(..self.len) {
             used.sort_unstable();
         }
@@ -153,6 +186,9 @@ mod tests {
         let mut text = Text::<16>::EMPTY;
         text.push_hex_list(&[0x1301, 0xc02b]);
         assert_eq!(text.as_bytes(), b"1301,c02b");
+        text.push_hex_list(&[0; 9]);
+        text.push_hex_list(&[]);
+        assert_eq!(text.as_bytes(), b"1301,c02b");
         text.clear();
         text.push_decimal_list([771, 0, 65535].into_iter());
         assert_eq!(text.as_bytes(), b"771-0-65535");
@@ -161,8 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn decimal_has_all_digits() {
-        let (digits, start) = decimal(u64::MAX);
-        assert_eq!(&digits[start..], b"18446744073709551615");
+    fn numbers_are_written_in_full() {
+        for value in 0..=u16::MAX {
+            assert_eq!(hex4(value), *format!("{value:04x}").as_bytes());
+            let mut text = Text::<5>::EMPTY;
+            text.push_decimal(value);
+            assert_eq!(text.as_bytes(), value.to_string().as_bytes());
+        }
+        for value in [0, 9, 10, 99, 100, u64::MAX / 10, u64::MAX] {
+            assert_eq!(digits(value), value.to_string().len());
+        }
     }
 }
