@@ -47,6 +47,6 @@ function format(value: number, unit: FeatureUnit): string {
     case "s":
       return `${figure(value)} ${unit}`;
     case "index":
-      return figure(value);
+      return figure(Math.round(value * 10) / 10);
   }
 }

@@ -283,18 +283,19 @@ function CodeList(
             const name = codePointName(kind, code);
             return (
               <li key={index}>
-                <code>{hexCode(code)}</code> {name === undefined
-                  ? <span class="muted">not registered</span>
-                  : <span class="code-name">{name}</span>}
-                {name !== undefined && isWeak(kind, name)
-                  ? <span class="badge warn">weak</span>
-                  : null}
-                {name !== undefined && isPostQuantum(kind, name)
-                  ? <span class="badge ok">post-quantum</span>
-                  : null}
-                {marked.includes(code)
-                  ? <span class="badge">key share</span>
-                  : null}
+                <code>{hexCode(code)}</code>
+                <span class="code-name">
+                  {name ?? <span class="muted">not registered</span>}
+                  {name !== undefined && isWeak(kind, name)
+                    ? <span class="badge warn">weak</span>
+                    : null}
+                  {name !== undefined && isPostQuantum(kind, name)
+                    ? <span class="badge ok">post-quantum</span>
+                    : null}
+                  {marked.includes(code)
+                    ? <span class="badge">key share</span>
+                    : null}
+                </span>
               </li>
             );
           })}

@@ -89,7 +89,7 @@ function State({ state }: { state: PipelineState }): VNode {
         <LiveNumber field="requests_1m" initial={null} /> <LiveMark />
       </Fact>
       <Fact name="Lag to the database, p95">
-        {lagS === undefined ? "no events" : duration(lagS)}
+        {lagS === undefined ? "not measured" : duration(lagS)}
       </Fact>
       <Fact name="Requests over TLS with handshake">
         {correlated === undefined ? "no requests" : percent(correlated)}

@@ -232,15 +232,18 @@ function FingerprintTile({ fingerprints }: StripData): VNode {
   );
 }
 
+/** Seconds from arrival to database beyond which the pipeline is behind. */
+const LAG_BAD_S = 10;
+
 function PipelineTile({ pipeline }: StripData): VNode {
-  const { url } = usePage();
+  const { url, nowMs } = usePage();
   if (!pipeline.ok) return <Failed title="Pipeline" parts={[pipeline]} />;
-  const { lagS, correlated, dropped } = pipeline.value;
-  const state = lagS === undefined
+  const { lagS, lastEventMs, correlated, dropped } = pipeline.value;
+  const state = lastEventMs === undefined
     ? { word: "no events", tone: "bad" }
     : dropped > 0
     ? { word: "losing events", tone: "bad" }
-    : lagS > 10
+    : (lagS ?? 0) > LAG_BAD_S
     ? { word: "behind", tone: "bad" }
     : { word: "healthy", tone: "good" };
   return (
@@ -249,8 +252,16 @@ function PipelineTile({ pipeline }: StripData): VNode {
       aside={
         <a class={state.tone} href={withRange("/health", url)}>{state.word}</a>
       }
-      value={lagS === undefined ? "–" : duration(lagS)}
-      unit={lagS === undefined ? "in 15 min" : "p95 lag"}
+      value={lagS !== undefined
+        ? duration(lagS)
+        : lastEventMs === undefined
+        ? "–"
+        : age((nowMs - lastEventMs) / 1000)}
+      unit={lagS !== undefined
+        ? "p95 lag"
+        : lastEventMs === undefined
+        ? "in 15 min"
+        : "since an event"}
     >
       {correlated === undefined ? "" : `${percent(correlated)} correlated, `}
       {plural(dropped, "drop")}

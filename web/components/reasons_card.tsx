@@ -130,8 +130,12 @@ function ReasonTable(
                 <th scope="row" title={printable(reason.feature)}>
                   {printable(label)}
                 </th>
-                <td class="num strong">{format(reason.value)}</td>
-                <td class="num muted">{format(reason.p50)}</td>
+                <td class="num strong">
+                  {printable(reason.here ?? format(reason.value))}
+                </td>
+                <td class="num muted">
+                  {printable(reason.usual ?? format(reason.p50))}
+                </td>
                 <td>
                   <Strip reason={reason} />
                 </td>

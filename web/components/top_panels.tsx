@@ -149,7 +149,6 @@ export function TopAddresses(
               <thead>
                 <tr>
                   <th scope="col">Address</th>
-                  <th scope="col">Network</th>
                   <th scope="col" class="num">Requests</th>
                   <th scope="col" class="num">Anom.</th>
                 </tr>
@@ -157,11 +156,9 @@ export function TopAddresses(
               <tbody>
                 {list.map((row) => (
                   <tr key={row.value}>
-                    <td>
+                    <td class="address">
                       <IpLink ip={row.value} />
-                    </td>
-                    <td class="muted clip wide" title={networkText(row)}>
-                      {networkText(row) || "–"}
+                      <span class="second">{networkText(row)}</span>
                     </td>
                     <Requests row={row} />
                     <Anomalous row={row} />

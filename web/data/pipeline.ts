@@ -5,7 +5,7 @@ import { ask, askOne } from "./ask.ts";
 
 /** The pipeline over the last quarter of an hour. */
 export interface PipelineState {
-  /** From the event to the database, 95th percentile, seconds; undefined without events. */
+  /** From the arrival of an event to its row, 95th percentile, seconds; undefined if not measured. */
   readonly lagS?: number;
   /** Requests with a handshake, as a share of those over TLS 0..1; undefined without requests. */
   readonly correlated?: number;
@@ -17,6 +17,9 @@ export interface PipelineState {
 
 const RECENT_MS = 15 * 60_000;
 
+/** Gauge of the correlator: arrival of an event to its row. */
+const LATENCY = 'correlate_store_latency_seconds{quantile="0.95"}';
+
 /** Counters of loss: what a part names so was accepted or seen, and is gone. */
 const LOSS = sql`match(metric, '(drop|lost|discard|overflow).*_total$')`;
 
@@ -26,10 +29,15 @@ export async function loadPipelineState(
   nowMs: number,
 ): Promise<PipelineState> {
   const since = new Date(nowMs - RECENT_MS);
-  const [events, drops] = await Promise.all([
+  const [lag, events, drops] = await Promise.all([
+    // The correlator's own measure: the events' times say nothing of it where old traffic is replayed.
+    askOne<{ seconds: number; n: number }>(
+      db,
+      sql`SELECT argMax(value, ts) AS seconds, toFloat64(count()) AS n FROM pipeline_metrics
+        WHERE ts >= ${since} AND component = 'correlate' AND metric = ${LATENCY}`,
+    ),
     askOne<
       {
-        lag: number;
         n: number;
         requests: number;
         correlated: number;
@@ -37,8 +45,7 @@ export async function loadPipelineState(
       }
     >(
       db,
-      sql`SELECT quantileTDigest(0.95)(greatest(0, toUnixTimestamp(ingest_ts) - toUnixTimestamp64Milli(ts) / 1000)) AS lag,
-          toFloat64(count()) AS n, toFloat64(countIf(match != 'tls_only' AND url_scheme = 'https')) AS requests,
+      sql`SELECT toFloat64(count()) AS n, toFloat64(countIf(match != 'tls_only' AND url_scheme = 'https')) AS requests,
           toFloat64(countIf(match IN ('conn', 'window'))) AS correlated,
           toFloat64(toUnixTimestamp64Milli(max(ts))) AS last
         FROM http_events WHERE ts >= ${since}`,
@@ -57,8 +64,9 @@ export async function loadPipelineState(
   ]);
   return {
     dropped: drops?.dropped ?? 0,
+    ...(lag !== undefined && lag.n > 0 ? { lagS: lag.seconds } : {}),
     ...(events !== undefined && events.n > 0
-      ? { lagS: events.lag, lastEventMs: events.last }
+      ? { lastEventMs: events.last }
       : {}),
     ...(events !== undefined && events.requests > 0
       ? { correlated: events.correlated / events.requests }
