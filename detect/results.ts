@@ -327,7 +327,9 @@ function detectionRow(
           rules: best.rules,
           learning: model.learning,
         }),
-        reasons: JSON.stringify(reasons),
+        reasons: JSON.stringify(
+          reasons.map(({ clause: _, ...reason }) => reason),
+        ),
         rules: JSON.stringify(best.rules),
       }
       : {

@@ -46,7 +46,8 @@ const TOOLS: Readonly<Record<string, string>> = {
   headless_chrome: "headless Chrome",
 };
 
-const BROWSERS = new Set([
+/** Families that are browsers. */
+export const BROWSERS: ReadonlySet<string> = new Set([
   "chrome",
   "edge",
   "opera",
@@ -107,11 +108,11 @@ export const RULES: readonly Rule[] = [
     test: ({ facts, features }) =>
       BROWSERS.has(facts.ua_family) && facts.ja4 !== "" &&
         (features[COLUMN.ja4_ua_bits] as number) >= IMPERSONATION_BITS
-        ? `It claims to be ${
-          browserName(facts)
-        }, but its handshake is not one that ${
-          browserName(facts)
-        } was seen to send.`
+        ? `It claims to be ${browserName(facts)}, but its TLS handshake is ${
+          facts.ja4_label === ""
+            ? `not one that ${browserName(facts)} was seen to send`
+            : `that of ${name(facts.ja4_label)}`
+        }.`
         : undefined,
   },
   {
@@ -224,15 +225,24 @@ export function hits(
   });
 }
 
+/** Families whose names are not written like those of browsers. */
+const WRITTEN: Readonly<Record<string, string>> = {
+  curl: "curl",
+  wget: "wget",
+  okhttp: "okhttp",
+  javascript: "JavaScript",
+};
+
 /** Such as "Chrome 150"; of what the User-Agent claims. */
 export function browserName(
   facts: Pick<WindowFacts, "ua_family" | "ua_version">,
 ): string {
   const { ua_family, ua_version } = facts;
-  const words = ua_family.split("_").map((word) =>
-    word.slice(0, 1).toUpperCase() + word.slice(1)
-  );
-  return ua_version > 0 ? `${words.join(" ")} ${ua_version}` : words.join(" ");
+  const name = WRITTEN[ua_family] ??
+    ua_family.split("_").map((word) =>
+      word.slice(0, 1).toUpperCase() + word.slice(1)
+    ).join(" ");
+  return ua_version > 0 ? `${name} ${ua_version}` : name;
 }
 
 function ua(facts: WindowFacts): string {

@@ -7,21 +7,17 @@
  *
  * @module
  */
-import {
-  type Reason,
-  type RuleHit,
-  SEVERITIES,
-  type Severity,
-} from "../lib/events.ts";
+import { type RuleHit, SEVERITIES, type Severity } from "../lib/events.ts";
 import { FEATURES } from "../lib/features.ts";
 import { type DetectorModel, referenceFor } from "./detector_model.ts";
 import { featureMatrix } from "./features.ts";
 import { type BotStanding, botStanding } from "./known_bots.ts";
 import type { ClientLists } from "./lists.ts";
+import { phraseOf } from "./phrases.ts";
 import type { ModelScore, ReferenceModel } from "./reference_model.ts";
 import { hits } from "./rules.ts";
 import type { WindowFacts } from "./windows.ts";
-import { sortedReasons } from "./wording.ts";
+import { sortedReasons, type WordedReason } from "./wording.ts";
 
 /** What the detector holds of a window. */
 export interface WindowVerdict {
@@ -102,10 +98,15 @@ export function judge(
 }
 
 /** Why the window has its score: every feature, largest contribution first. */
-export function reasonsOf(verdict: WindowVerdict): Reason[] {
+export function reasonsOf(verdict: WindowVerdict): WordedReason[] {
   return sortedReasons(FEATURES.map((feature, column) => {
     const value = verdict.features[column] as number;
     const standing = verdict.reference.standing(column, value);
+    const { here, usual, clause } = phraseOf(feature.name, {
+      facts: verdict.facts,
+      features: verdict.features,
+      median: standing.p50,
+    });
     return {
       feature: feature.name,
       value: rounded(value, 4),
@@ -115,6 +116,9 @@ export function reasonsOf(verdict: WindowVerdict): Reason[] {
       percentile: rounded(standing.percentile, 2),
       direction: standing.percentile >= 50 ? "high" : "low",
       contribution: rounded(verdict.contributions[column] as number, 9),
+      here,
+      usual,
+      clause,
     };
   }));
 }

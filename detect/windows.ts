@@ -31,6 +31,8 @@ export interface WindowFacts {
   readonly window_s: number;
   readonly src_ip: IpAddress;
   readonly ja4: string;
+  /** Whose JA4 it is known to be; empty if nobody's. */
+  readonly ja4_label: string;
   readonly http_host: string;
   readonly requests: number;
   readonly first_ts: UnixMicros;
@@ -72,6 +74,8 @@ export interface WindowFacts {
   readonly path_bits: number;
   readonly cold_bits: number;
   readonly pause_count: number;
+  /** Median; 0 where there are too few. */
+  readonly pause_ms: number;
   readonly pause_cv: number;
   readonly pause_bits_missing: number;
   readonly pause_mode_share: number;
@@ -136,7 +140,9 @@ FROM client_facts WHERE ${within(span)} GROUP BY signature`,
     sql`
 SELECT * REPLACE (toUnixTimestamp(window_start) * 1000000 AS window_start,
   toUnixTimestamp64Micro(first_ts) AS first_ts, toUnixTimestamp64Micro(last_ts) AS last_ts),
-  ${typed(options.windowS, "UInt32")} AS window_s
+  ${
+      typed(options.windowS, "UInt32")
+    } AS window_s, dictGet('dict_ja4', 'label', tuple(toString(ja4))) AS ja4_label
 FROM window_facts(win = ${typed(options.windowS, "UInt32")}, from = ${
       micros(span.from)
     }, to = ${micros(span.to)}, cold = ${typed(options.coldBits, "Float32")})

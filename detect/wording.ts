@@ -5,14 +5,10 @@
  * @module
  */
 import type { Reason, RuleHit } from "../lib/events.ts";
-import {
-  type Feature,
-  type FeatureName,
-  featureNamed,
-  FEATURES,
-} from "../lib/features.ts";
+import { type FeatureName, FEATURES } from "../lib/features.ts";
 import { printable, shorten } from "../lib/text.ts";
-import { browserName } from "./rules.ts";
+import { seconds } from "./phrases.ts";
+import { browserName, BROWSERS } from "./rules.ts";
 import type { WindowFacts } from "./windows.ts";
 
 /** What a detection says. */
@@ -22,42 +18,48 @@ export interface Wording {
   readonly tags: readonly string[];
 }
 
+/** A reason with the clause that tells it. */
+export interface WordedReason extends Reason {
+  readonly clause: string;
+}
+
 /** What is known of the window that the words are about. */
 export interface WordingInput {
   readonly facts: WindowFacts;
   readonly score: number;
   readonly pValue: number;
   /** Largest contribution first. */
-  readonly reasons: readonly Reason[];
+  readonly reasons: readonly WordedReason[];
   readonly rules: readonly RuleHit[];
   /** Whether the reference is the shipped prior. */
   readonly learning: boolean;
 }
 
-/** Features that say the same kind of thing, with the tag for them. */
+/** Features that say the same kind of thing, with the tag for them; the most telling first. */
 const THEMES:
   readonly (readonly [tag: string, names: readonly FeatureName[]])[] = [
+    ["Sign-in", ["sign_in_posts", "blind_posts"]],
+    ["Probing", ["probe_hits"]],
     ["UA/TLS mismatch", ["ua_ja4_bits", "ja4_ua_bits", "alpn_mismatch"]],
     ["Header mismatch", [
-      "header_order_bits",
       "encoding_bits",
       "hint_mismatch",
       "sec_fetch_missing",
       "sec_fetch_impossible",
+      "header_order_bits",
     ]],
     ["TCP mismatch", ["tcp_os_bits", "mss_bits"]],
-    ["Proxy", ["proxy_gap_ms", "hello_ms"]],
-    ["Fleet", ["group_excess", "group_homogeneity"]],
-    ["Sign-in", ["sign_in_posts", "blind_posts", "auth_failures"]],
-    ["Probing", ["probe_hits", "not_found_paths", "client_error_load"]],
     ["Regular timing", [
       "pause_regularity",
       "pause_mode_share",
       "pause_bits_missing",
       "pause_echo",
     ]],
-    ["No assets", ["pages_without_assets"]],
+    ["Fleet", ["group_excess", "group_homogeneity"]],
+    ["Proxy", ["proxy_gap_ms", "hello_ms"]],
     ["Crawling", ["cold_path_bits", "id_walk", "distinct_queries"]],
+    ["No assets", ["pages_without_assets"]],
+    ["Errors", ["client_error_load", "not_found_paths", "auth_failures"]],
   ];
 
 const RULE_TAGS: Readonly<Record<string, string>> = {
@@ -99,8 +101,8 @@ const THEME_TITLES: Readonly<
   "Header mismatch": (w) => `Client posing as ${browserName(w)} on ${host(w)}`,
   "TCP mismatch": (w) =>
     `${browserName(w)} from another system than it says, on ${host(w)}`,
-  "Proxy": (w) => `${browserName(w)} through a proxy on ${host(w)}`,
-  "Fleet": (w) => `Fleet of clients like ${browserName(w)} on ${host(w)}`,
+  "Proxy": (w) => `${who(w)} through a proxy on ${host(w)}`,
+  "Fleet": (w) => `Fleet of clients like ${who(w)} on ${host(w)}`,
   "Sign-in": (w) => `Sign-in attempts on ${host(w)} by ${who(w)}`,
   "Probing": (w) => `Probing on ${host(w)} by ${who(w)}`,
   "Crawling": (w) => `Crawling of ${host(w)} by ${who(w)}`,
@@ -109,13 +111,15 @@ const THEME_TITLES: Readonly<
 /** Title, two or three sentences, tags. */
 export function wordingOf(input: WordingInput): Wording {
   const { facts, rules, reasons } = input;
-  const themes = reasons.filter(({ contribution }) => contribution > 0)
-    .slice(0, 4).map((reason) => themeOf(reason.feature))
+  const themes = telling(reasons, facts).map(({ feature }) => themeOf(feature))
     .filter((theme) => theme !== undefined);
   const byRule = RULE_TITLES.find(([rule]) =>
     rules.some((hit) => hit.rule === rule)
   );
-  const byTheme = themes.map((theme) => THEME_TITLES[theme])
+  const named = BROWSERS.has(facts.ua_family)
+    ? themes
+    : themes.filter((theme) => !OF_BROWSERS.has(theme));
+  const byTheme = named.map((theme) => THEME_TITLES[theme])
     .find((title) => title !== undefined);
   // A tool under its own name is told best by what it does; all else by what it is.
   const title = byRule !== undefined ? byRule[1](facts) : byTheme?.(facts) ??
@@ -129,47 +133,77 @@ export function wordingOf(input: WordingInput): Wording {
 }
 
 function summaryOf(input: WordingInput): string {
-  const { score, pValue, reasons, rules, learning } = input;
-  const share = 100 * (1 - pValue);
-  const shown = share > 99.99
-    ? "more than 99.99"
-    : share.toFixed(share > 99 ? 2 : 1);
+  const { facts, rules } = input;
+  const active = (facts.last_ts - facts.first_ts) / 1e6;
+  const requests = facts.requests === 1
+    ? "One request"
+    : `${facts.requests} requests in ${seconds(active)}`;
   const sentences = [
-    `The score of ${score.toFixed(2)} is higher than that of ${shown} % of ${
-      learning ? "the people in the shipped reference" : "people's windows"
-    }.`,
+    `${requests} to ${host(facts)}.`,
+    ...rules.slice(0, 3).map(({ text }) => text),
   ];
-  const told = reasons.filter(({ contribution }) => contribution > 0)
-    .slice(0, 3).map(sayReason);
-  if (told.length > 0) sentences.push(`${told.join("; ")}.`);
-  for (const { text } of rules.slice(0, 3)) sentences.push(text);
+  const told = clauses(input).join("; ");
+  if (told !== "") {
+    sentences.push(`${told.slice(0, 1).toUpperCase()}${told.slice(1)}.`);
+  }
+  sentences.push(standing(input));
   return sentences.join(" ");
 }
 
-function sayReason(reason: Reason): string {
-  const feature = featureNamed(reason.feature);
-  if (feature === undefined) return reason.feature;
-  return `${feature.label}: ${valueText(feature, reason.value)}, usual ${
-    valueText(feature, reason.p50)
-  }`;
+/** Up to three clauses, each of another theme and none that a rule has told already. */
+function clauses(
+  { reasons, rules, facts }: WordingInput,
+): string[] {
+  const told = new Set(rules.map(({ rule }) => RULE_TAGS[rule]));
+  const said: string[] = [];
+  for (const { feature, clause } of telling(reasons, facts)) {
+    const theme = themeOf(feature) ?? feature;
+    if (told.has(theme)) continue;
+    told.add(theme);
+    if (said.push(clause) === 3) break;
+  }
+  return said;
 }
 
-/** A value with its unit, for a sentence. */
-export function valueText(feature: Feature, value: number): string {
-  switch (feature.unit) {
-    case "share":
-      return `${(100 * value).toFixed(value > 0.1 || value === 0 ? 0 : 1)} %`;
-    case "count":
-      return value.toFixed(Number.isInteger(value) ? 0 : 1);
-    case "ms":
-      return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
-    case "s":
-      return `${value.toFixed(0)} s`;
-    case "bits":
-      return `${value.toFixed(1)} bits`;
-    case "index":
-      return value.toFixed(1);
-  }
+/** Themes that only tell something of a client that claims to be a browser. */
+const OF_BROWSERS = new Set([
+  "UA/TLS mismatch",
+  "Header mismatch",
+  "TCP mismatch",
+]);
+
+/** Reasons that matter about as much as the largest, the most telling theme first. */
+function telling(
+  reasons: readonly WordedReason[],
+  facts: WindowFacts,
+): WordedReason[] {
+  const [largest] = reasons;
+  if (largest === undefined) return [];
+  const browser = BROWSERS.has(facts.ua_family);
+  const rank = ({ feature }: Reason) => {
+    const at = THEMES.findIndex(([tag]) => tag === themeOf(feature));
+    return at === -1 || (!browser && OF_BROWSERS.has(THEMES[at]?.[0] ?? ""))
+      ? THEMES.length
+      : at;
+  };
+  return reasons
+    .filter(({ contribution, clause }) =>
+      clause !== "" && contribution > 0 &&
+      contribution >= largest.contribution / 2
+    )
+    .slice(0, 12).toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** How the score stands among people's. */
+function standing({ score, pValue, learning }: WordingInput): string {
+  const people = learning
+    ? "the people in the shipped reference"
+    : "people's windows";
+  const share = 100 * (1 - pValue);
+  const shown = Math.min(share, 99.99).toFixed(share > 99 ? 2 : 0);
+  return `More unusual than ${shown} % of ${people} (score ${
+    score.toFixed(2)
+  }).`;
 }
 
 function themeOf(feature: string): string | undefined {
@@ -193,17 +227,13 @@ function who(facts: WindowFacts): string {
         printable(facts.user_agent.split(/[ (]/)[0] ?? ""),
         40,
       ) || "an unknown client";
-    case "curl":
-    case "wget":
-    case "okhttp":
-      return facts.ua_family;
     default:
       return browserName(facts);
   }
 }
 
-/** Reasons of a window, largest contribution first, those that round to nothing left out. */
-export function sortedReasons(reasons: readonly Reason[]): Reason[] {
+/** Reasons of a window, largest contribution first. */
+export function sortedReasons<T extends Reason>(reasons: readonly T[]): T[] {
   return reasons.toSorted((a, b) =>
     Math.abs(b.contribution) - Math.abs(a.contribution) ||
     indexOf(a.feature) - indexOf(b.feature)

@@ -293,6 +293,9 @@ export interface Reason {
   readonly direction: "high" | "low";
   /** Signed share of the score; positive pushes towards bot. All shares and the base add up to the score. */
   readonly contribution: number;
+  /** `value` and `p50` in quantities that people know, such as "100 of 101". */
+  readonly here?: string;
+  readonly usual?: string;
 }
 
 /** A rule that hit, with the facts that made it hit. */

@@ -230,7 +230,7 @@ export const FEATURES = [
   },
   {
     name: "pages_without_assets",
-    label: "Pages without images, styles, scripts",
+    label: "Images, styles, scripts",
     unit: "index",
     direction: "high",
     scale: "linear",

@@ -132,6 +132,7 @@ SELECT
     arrayMax(per_10s) AS peak_10s,
     documents, assets, path_bits, if(documents = 0, 0, cold_bits) AS cold_bits,
     length(pauses) AS pause_count,
+    if(pause_count >= 4, arrayReduce('median', pauses), 0) AS pause_ms,
     if(pause_count >= 4, arrayReduce('stddevPop', pauses) / (pause_mean + 1), 0) AS pause_cv,
     if(pause_count >= 4, log2(least(pause_count, 16)) - pause_bits, 0) AS pause_bits_missing,
     if(pause_count >= 4, arrayMax(arrayMap(bin -> countEqual(pause_bins, bin), pause_bins)) / pause_count, 0) AS pause_mode_share,

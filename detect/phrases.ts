@@ -1,0 +1,508 @@
+/**
+ * What a feature says of a window, in quantities that people know: "100 of 101 requests", "every
+ * 0.5 s, give or take 4 %". The value of a feature is made for comparing; this is made for reading.
+ *
+ * @module
+ */
+import { COLUMN, type FeatureName } from "../lib/features.ts";
+import { printable, shorten } from "../lib/text.ts";
+import { browserName } from "./rules.ts";
+import type { Signature, WindowFacts } from "./windows.ts";
+
+/** One feature of one window in words. Text of clients is shortened and made visible. */
+export interface Phrase {
+  /** What was seen, for a table. */
+  readonly here: string;
+  /** What people's median would be in a window of this size. */
+  readonly usual: string;
+  /** The same as a clause of a sentence: small first letter, no full stop; empty where it says nothing. */
+  readonly clause: string;
+}
+
+/** What a phrase is made of. */
+interface Subject {
+  readonly facts: WindowFacts;
+  /** The signature of most requests. */
+  readonly signature: Signature | undefined;
+  /** Of the feature. */
+  readonly value: number;
+  readonly median: number;
+  /** Addresses of the window's fingerprint, as far as the features tell. */
+  readonly addresses: number;
+}
+
+/** Shares below this are said as "does not". */
+const RARE = 0.02;
+
+/** The phrase of `feature`, whose median among people is `median`. */
+export function phraseOf(
+  feature: FeatureName,
+  context: {
+    facts: WindowFacts;
+    /** The window's features, in the order of FEATURES. */
+    features: ArrayLike<number>;
+    median: number;
+  },
+): Phrase {
+  const { facts, features, median } = context;
+  const at = (name: FeatureName) => features[COLUMN[name]] as number;
+  const [signature] = facts.signatures.toSorted(([, a], [, b]) => b - a)[0] ??
+    [];
+  const odd = Math.min(1, at("header_order_bits") / 4);
+  const addresses = odd > 0
+    ? 2 ** (at("group_excess") / odd) - 1
+    : 2 ** at("group_homogeneity") - 1;
+  return PHRASES[feature]({
+    facts,
+    signature,
+    value: at(feature),
+    median,
+    addresses: Math.round(addresses),
+  });
+}
+
+const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
+  ua_ja4_bits: handshake,
+  ja4_ua_bits: handshake,
+  ja4_rarity_bits: (s) =>
+    chances(s, (share) => `${share} of networks have its JA4`),
+  header_order_bits: (s) =>
+    chances(
+      s,
+      (share, rare) =>
+        rare
+          ? `its headers come in an order that ${claimed(s)} does not use`
+          : `its headers come in an order seen with ${
+            claimed(s)
+          } in ${share} of networks`,
+    ),
+  order_monotony: ({ facts, median }) => ({
+    here: `${counted(facts.orders, "order")} in ${facts.requests}`,
+    usual: counted(
+      Math.max(1, Math.round(log2p1(facts.requests) / Math.max(median, 0.1))),
+      "order",
+    ),
+    clause: facts.orders === 1
+      ? `the headers of all ${facts.requests} requests come in one order`
+      : `its ${facts.requests} requests have ${facts.orders} header orders`,
+  }),
+  tcp_os_bits: (s) =>
+    chances(s, (share) => {
+      const seen = systemOf(s.signature?.tcp_signature ?? "");
+      const said = system(s);
+      if (said === "") return `${share} of such clients send its TCP SYN`;
+      return seen !== "" && !seen.includes(said)
+        ? `its TCP SYN is that of ${seen}, not of ${said}`
+        : `${share} of ${said} clients send such a TCP SYN`;
+    }),
+  mss_bits: (s) =>
+    chances(
+      s,
+      (share) =>
+        `${share} of ${system(s) || "such"} clients have its segment size of ${
+          s.signature?.tcp_mss ?? 0
+        } bytes`,
+    ),
+  encoding_bits: (s) =>
+    chances(s, (share, rare) => {
+      const sent = quoted(s.signature?.accept_encoding);
+      const what = sent === ""
+        ? "no Accept-Encoding"
+        : `Accept-Encoding ${sent}`;
+      return rare
+        ? sent === ""
+          ? `${what}, which ${claimed(s)} sends`
+          : `${what}, which ${claimed(s)} does not send`
+        : `${what}, as in ${share} of ${claimed(s)}`;
+    }),
+  language_bits: (s) =>
+    chances(s, (share) => {
+      const sent = quoted(s.signature?.accept_language);
+      return `${
+        sent === "" ? "no Accept-Language" : `Accept-Language ${sent}`
+      }, as ${share} of visitors`;
+    }),
+  alpn_mismatch: (s) =>
+    among(
+      s,
+      s.facts.alpn_mismatches,
+      (x) => `HTTP/2 that ALPN did not offer in ${x}`,
+    ),
+  sni_mismatch: (s) =>
+    among(
+      s,
+      s.facts.sni_mismatches,
+      (x) =>
+        s.facts.any_sni === ""
+          ? `no server name (SNI) in the handshake of ${x}`
+          : `another server name in the handshake than in ${x}`,
+    ),
+  hint_mismatch: (s) =>
+    among(
+      s,
+      s.facts.hint_mismatches,
+      (x) => `client hints missing or against the User-Agent in ${x}`,
+    ),
+  sec_fetch_missing: (s) =>
+    among(
+      s,
+      s.facts.without_sec_fetch,
+      (x) => `none of ${possessive(claimed(s))} Sec-Fetch headers in ${x}`,
+    ),
+  sec_fetch_impossible: (s) =>
+    among(
+      s,
+      s.facts.impossible_sec_fetch,
+      (x) => `Sec-Fetch headers that no browser sends in ${x}`,
+    ),
+  language_missing: (s) =>
+    among(s, s.facts.without_language, (x) => `no Accept-Language in ${x}`),
+  user_agent_missing: (s) =>
+    among(s, s.facts.without_user_agent, (x) => `no User-Agent in ${x}`),
+  resume_shortage: ({ facts, median }) => {
+    const again = Math.max(0, facts.client_connections - 1);
+    const short = Math.round(again * ratio(median, log2p1(again)));
+    return {
+      here: `${facts.client_resumed} of ${again} resumed`,
+      usual: `${again - short} of ${again}`,
+      clause: `of ${counted(again, "reconnection")} ${
+        facts.client_resumed === 0 ? "none" : facts.client_resumed
+      } resumed its TLS session`,
+    };
+  },
+  hello_ms: ({ value, median }) => ({
+    here: milliseconds(value),
+    usual: milliseconds(median),
+    clause: `its ClientHello comes ${milliseconds(value)} after the SYN`,
+  }),
+  proxy_gap_ms: ({ value, median }) => ({
+    here: milliseconds(value),
+    usual: milliseconds(median),
+    clause: `TLS begins ${
+      milliseconds(value)
+    } further away than TCP, as through a proxy`,
+  }),
+  requests: (s) => plain(s, (n) => counted(n, "request")),
+  peak_10s: (s) =>
+    plain(s, (n) => `${counted(n, "request")} within ten seconds`),
+  pause_regularity: ({ facts, median, value }) => {
+    if (value === 0) return few(median === 0 ? "" : variation(median, 0.1));
+    const every = seconds(facts.pause_ms / 1000);
+    const spread = percent(facts.pause_cv);
+    return {
+      here: `every ${every} ± ${spread}`,
+      usual: median === 0 ? "too few pages" : `± ${variation(median, 0.1)}`,
+      clause: `a page every ${every} (variation ${spread})`,
+    };
+  },
+  pause_mode_share: ({ facts, median, value }) => ({
+    here: percent(value),
+    usual: percent(median),
+    clause: `${percent(value)} of its pauses are of one length, about ${
+      seconds(facts.pause_ms / 1000)
+    }`,
+  }),
+  pause_bits_missing: ({ facts, median, value }) => ({
+    here: `${value.toFixed(1)} bits`,
+    usual: `${median.toFixed(1)} bits`,
+    clause: `its pauses hardly differ (about ${
+      seconds(facts.pause_ms / 1000)
+    } each)`,
+  }),
+  pause_echo: ({ median, value }) => ({
+    here: percent(value),
+    usual: percent(median),
+    clause: `each pause follows from the one before (correlation ${
+      percent(value)
+    })`,
+  }),
+  span_s: ({ value, median }) => ({
+    here: seconds(value),
+    usual: seconds(median),
+    clause: `it was active for ${seconds(value)}`,
+  }),
+  path_entropy: ({ facts, value, median }) => ({
+    here: percent(value),
+    usual: percent(median),
+    clause: value > median
+      ? "almost every request asks for another path"
+      : `the same paths again and again, most often ${quoted(facts.top_path)}`,
+  }),
+  cold_path_bits: ({ value, median }) => ({
+    here: `${share(value)} open them`,
+    usual: share(median),
+    clause: `pages that hardly anybody opens (${share(value)} of visitors)`,
+  }),
+  id_walk: (s) =>
+    plain(s, () => "the numbers in its paths count up", (n) => n.toFixed(1)),
+  pages_without_assets: ({ facts, median }) => {
+    const { assets, documents, requests } = facts;
+    const pages = Math.min(6, log2p1(documents));
+    const some = counted(
+      assets,
+      "image, style or script",
+      "images, styles and scripts",
+    );
+    return {
+      here: `${assets} of ${requests}`,
+      usual: `${
+        Math.round(requests * (1 - ratio(median, pages)))
+      } of ${requests}`,
+      clause: `${
+        assets === 0 ? "not one image, style or script" : `only ${some}`
+      } with ${counted(documents, "page")}`,
+    };
+  },
+  client_error_load: (s) =>
+    loaded(
+      s,
+      s.facts.client_errors,
+      s.facts.requests,
+      (x) => `${x} requests answered with an error (4xx)`,
+    ),
+  not_found_paths: (s) =>
+    plain(s, (n) => `${counted(n, "different path")} that do not exist`),
+  probe_hits: (s) =>
+    plain(s, (n) => `${counted(n, "request")} for known weak spots`),
+  auth_failures: (s) =>
+    plain(s, (n) => `${counted(n, "request")} refused (401, 402, 403, 429)`),
+  sign_in_posts: (s) => plain(s, (n) => `${counted(n, "attempt")} to sign in`),
+  blind_posts: (s) =>
+    plain(
+      s,
+      (n) => `${counted(n, "attempt")} to sign in without opening the form`,
+    ),
+  odd_method_share: (s) =>
+    among(
+      s,
+      s.facts.odd_methods,
+      (x) => `methods other than GET and POST in ${x}`,
+    ),
+  distinct_queries: (s) =>
+    plain(s, (n) => `${counted(n, "different query", "different queries")}`),
+  referrer_missing: (s) =>
+    loaded(
+      s,
+      s.facts.later_without_referrer,
+      Math.max(0, s.facts.documents - 1),
+      (x) => `no referrer on ${x} pages after the first`,
+      log2p1(s.facts.documents),
+    ),
+  cookie_missing: (s) =>
+    loaded(
+      s,
+      s.facts.later_without_cookie,
+      Math.max(0, s.facts.requests - 1),
+      (x) => `no cookie in ${x} requests after the first`,
+      log2p1(s.facts.requests),
+    ),
+  page_size_sameness: ({ facts, median, value }) => {
+    if (value === 0) return few(median === 0 ? "" : variation(median, 0.2));
+    return {
+      here: `± ${percent(facts.page_size_cv)}`,
+      usual: median === 0 ? "too few pages" : `± ${variation(median, 0.2)}`,
+      clause: `its ${facts.documents} pages are nearly of one size (variation ${
+        percent(facts.page_size_cv)
+      })`,
+    };
+  },
+  connections: (s) => plain(s, (n) => `${counted(n, "connection")}`),
+  requests_per_connection: (s) =>
+    plain(
+      s,
+      (n) => `${number(n)} requests a connection`,
+    ),
+  user_agents: (s) => plain(s, (n) => `${counted(n, "User-Agent")} in turn`),
+  group_excess: (s) =>
+    grouped(s, (addresses) => `${addresses} share its odd fingerprint`),
+  group_homogeneity: (s) =>
+    grouped(
+      s,
+      (addresses) =>
+        `the ${addresses} of its fingerprint act alike, without images, styles or scripts`,
+    ),
+};
+
+function handshake(s: Subject): Phrase {
+  return chances(s, (share, rare) => {
+    const { ja4_label, ua_family } = s.facts;
+    const label = shorten(printable(ja4_label), 40);
+    const of = label === "" ? "its TLS handshake" : `the handshake of ${label}`;
+    return label !== "" && rare && !isEngine(label, ua_family)
+      ? `its TLS handshake is that of ${label}, not of ${claimed(s)}`
+      : `${claimed(s)} has ${of} in ${share} of networks`;
+  });
+}
+
+const CHROMIUM = ["chrome", "edge", "opera", "headless_chrome"];
+
+/** Whether a handshake of this name may well be one of the browser's engine. */
+function isEngine(label: string, family: string): boolean {
+  return label.toLowerCase().startsWith(
+    CHROMIUM.includes(family) ? "chrom" : family,
+  );
+}
+
+/** Of features in bits: the probability that they stand for. */
+function chances(
+  { value, median }: Subject,
+  clause: (share: string, rare: boolean) => string,
+): Phrase {
+  return {
+    here: `${share(value)} do so`,
+    usual: share(median),
+    clause: clause(share(value), 2 ** -value < RARE),
+  };
+}
+
+/** Of features that are shares of the requests. */
+function among(
+  { facts, median }: Subject,
+  count: number,
+  clause: (among: string) => string,
+): Phrase {
+  const all = facts.requests;
+  return {
+    here: `${count} of ${all}`,
+    usual: `${Math.round(median * all)} of ${all}`,
+    clause: clause(
+      count === all && all > 1
+        ? `all ${all} requests`
+        : `${count} of ${counted(all, "request")}`,
+    ),
+  };
+}
+
+/** Of features that are a share times a measure of how much there was to see. */
+function loaded(
+  { facts, median }: Subject,
+  count: number,
+  all: number,
+  clause: (among: string) => string,
+  load = log2p1(facts.requests),
+): Phrase {
+  return {
+    here: `${count} of ${all}`,
+    usual: `${Math.round(all * ratio(median, load))} of ${all}`,
+    clause: clause(`${count} of ${all}`),
+  };
+}
+
+/** Of features that are a quantity themselves. */
+function plain(
+  { value, median }: Subject,
+  clause: (value: number) => string,
+  text: (value: number) => string = number,
+): Phrase {
+  return { here: text(value), usual: text(median), clause: clause(value) };
+}
+
+/** Of features about all clients of one fingerprint. */
+function grouped(
+  { addresses, median }: Subject,
+  clause: (addresses: string) => string,
+): Phrase {
+  const usual = Math.round(2 ** median - 1);
+  return {
+    here: counted(addresses, "address", "addresses"),
+    usual: usual > 1 ? `${usual} addresses` : "1 address",
+    clause: addresses > 1 ? clause(`${addresses} addresses`) : "",
+  };
+}
+
+/** Where there are too few pages to tell. */
+function few(usual: string): Phrase {
+  return {
+    here: "too few pages",
+    usual: usual === "" ? "too few pages" : `± ${usual}`,
+    clause: "too few pages to tell",
+  };
+}
+
+/** The variation that 1 / (offset + variation) stands for. */
+function variation(value: number, offset: number): string {
+  return percent(Math.max(0, 1 / value - offset));
+}
+
+/** What the client says that it is, for "... does not". */
+function claimed({ facts }: Subject): string {
+  const { ua_family } = facts;
+  return ["", "other", "bot"].includes(ua_family)
+    ? "such a client"
+    : browserName(facts);
+}
+
+const SYSTEMS: Readonly<Record<string, string>> = {
+  windows: "Windows",
+  macos: "macOS",
+  ios: "iOS",
+  linux: "Linux",
+  android: "Android",
+  chromeos: "ChromeOS",
+};
+
+function system({ signature }: Subject): string {
+  return SYSTEMS[signature?.ua_os ?? ""] ?? "";
+}
+
+/** Whose TCP stack sends such a SYN; empty if that is not known. */
+function systemOf(signature: string): string {
+  const [ttl, options = ""] = signature.split("|");
+  if (ttl === "128") return "Windows";
+  if (options.startsWith("2-1-3-1-1-8-4")) return "macOS or iOS";
+  return options.startsWith("2-4-8-1-3") ? "Linux or Android" : "";
+}
+
+function quoted(text: string | undefined): string {
+  return text === undefined || text === ""
+    ? ""
+    : `"${shorten(printable(text), 50)}"`;
+}
+
+function possessive(name: string): string {
+  return `${name}'s`;
+}
+
+function counted(n: number, one: string, many = `${one}s`): string {
+  return `${number(n)} ${n === 1 ? one : many}`;
+}
+
+function number(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
+}
+
+/** The probability of so many bits. */
+function share(bits: number): string {
+  return percent(2 ** -bits);
+}
+
+function percent(value: number): string {
+  const hundredths = 100 * value;
+  if (hundredths > 0 && hundredths < 0.01) return "under 0.01 %";
+  return `${
+    hundredths.toFixed(
+      hundredths === 0 || hundredths >= 2 ? 0 : hundredths >= 0.1 ? 1 : 2,
+    )
+  } %`;
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+}
+
+/** A length of time in the unit that suits it. */
+export function seconds(value: number): string {
+  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 100) return `${value.toFixed(0)} s`;
+  return value < 5400
+    ? `${(value / 60).toFixed(0)} min`
+    : `${(value / 3600).toFixed(1)} h`;
+}
+
+function ratio(part: number, whole: number): number {
+  return whole > 0 ? Math.min(1, part / whole) : 0;
+}
+
+function log2p1(x: number): number {
+  return Math.log2(1 + x);
+}
