@@ -86,22 +86,28 @@ export class Delivery {
   async run(signal: AbortSignal): Promise<void> {
     const { spool } = this.#options;
     try {
+      // Delivery is in order, so an earlier process can have died over the first batch alone.
+      let first = true;
       for (let batch; (batch = await spool.next(signal)) !== undefined;) {
-        await this.#deliver(batch, signal);
+        await this.#deliver(batch, { doubt: first && batch.recovered, signal });
         spool.acknowledge(batch);
+        first = false;
       }
     } catch (thrown) {
       if (!signal.aborted) throw thrown;
     }
   }
 
-  async #deliver(batch: Batch, signal: AbortSignal): Promise<void> {
+  async #deliver(
+    batch: Batch,
+    { doubt, signal }: { doubt: boolean; signal: AbortSignal },
+  ): Promise<void> {
     const events = await this.#parse(batch);
     // One insert a day, since a table's parts are of one day: old and new rows seldom meet.
     for (const [day, rows] of Map.groupBy(events, ({ ts }) => dayOf(ts))) {
       await this.#store(rows, {
         token: `${batch.token}/${day}`,
-        doubt: batch.recovered,
+        doubt,
         signal,
       });
     }
