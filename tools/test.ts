@@ -34,7 +34,17 @@ interface Outcome {
   readonly reasons: readonly string[];
   /** Shown if something failed. */
   readonly output: string;
+  /** Tests that took long, slowest first. */
+  readonly slow?: readonly TestTime[];
 }
+
+interface TestTime {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** A test is named as slow from so many seconds on. */
+const SLOW_S = 15;
 
 interface Stage {
   readonly name: string;
@@ -101,6 +111,9 @@ async function main(): Promise<number> {
     for (const reason of outcome.reasons) print(`SKIP ${reason}`);
     for (const reason of unexpected) {
       print(`FAIL a skip that is not on the list of tools/test.ts: ${reason}`);
+    }
+    for (const { name, seconds } of outcome.slow ?? []) {
+      print(`   ${seconds.toFixed(1).padStart(6)} s  ${name}`);
     }
     const counts = `${outcome.passed} passed, ${failed} failed`;
     print(
@@ -203,9 +216,8 @@ async function denoTest(
       `--junit-path=${report}`,
       ...args,
     ]);
-    const { passed, failed, skipped } = countJunit(
-      await Deno.readTextFile(report),
-    );
+    const xml = await Deno.readTextFile(report);
+    const { passed, failed, skipped } = countJunit(xml);
     const reasons = [...output.matchAll(/^SKIP (.*)$/gm)].map((
       [_, reason = ""],
     ) => reason);
@@ -216,6 +228,7 @@ async function denoTest(
       skipped,
       reasons: [...new Set(reasons)],
       output,
+      slow: slowTests(xml),
     };
   } finally {
     await Deno.remove(report);
@@ -237,6 +250,14 @@ export function countJunit(
     else count.passed++;
   }
   return count;
+}
+
+/** Top-level tests of a JUnit report that took {@linkcode SLOW_S} or longer. */
+function slowTests(xml: string): TestTime[] {
+  return [...xml.matchAll(/<testcase name="([^"]*)"[^>]*? time="([\d.]+)"/g)]
+    .map(([_, name = "", time]) => ({ name, seconds: Number(time) }))
+    .filter(({ seconds }) => seconds >= SLOW_S)
+    .sort((a, b) => b.seconds - a.seconds);
 }
 
 function counted(
