@@ -44,7 +44,7 @@ impl<'a> Json<'a> {
         // In parts of nine digits: 32-bit division is the fast one.
         const PART: u64 = 1_000_000_000;
         if let Ok(value) = u32::try_from(value) {
-            self.digits(digits(u64::from(value)), value);
+            self.digits(digits(value), value);
         } else {
             self.number(value / PART);
             self.digits(9, u32::try_from(value % PART).unwrap_or(0));

@@ -1,4 +1,5 @@
 //! Text of fixed capacity, for lists of numbers that are then hashed or printed.
+use crate::number::size;
 
 /// Two hexadecimal digits for each byte.
 const HEX: [[u8; 2]; 256] = {
@@ -92,7 +93,7 @@ impl<const N: usize> Text<N> {
     /// Appends `value` in decimal.
     #[inline]
     pub fn push_decimal(&mut self, value: u16) {
-        let end = self.len.saturating_add(digits(u64::from(value)));
+        let end = self.len.saturating_add(digits(u32::from(value)));
         if let Some(place) = self.bytes.get_mut(self.len..end) {
             write_decimal(place, u32::from(value));
             self.len = end;
@@ -118,14 +119,8 @@ pub fn hex4(value: u16) -> [u8; 4] {
 /// How many decimal digits `value` has.
 #[must_use]
 #[inline]
-pub fn digits(value: u64) -> usize {
-    let mut count: usize = 1;
-    let mut bound: u64 = 10;
-    while value >= bound && count < 20 {
-        count = count.saturating_add(1);
-        bound = bound.saturating_mul(10);
-    }
-    count
+pub fn digits(value: u32) -> usize {
+    size(value.checked_ilog10().unwrap_or(0)).saturating_add(1)
 }
 
 /// Fills `place` with the last digits of `value`. In place and not by copying: a copy of a few
@@ -204,7 +199,7 @@ mod tests {
             text.push_decimal(value);
             assert_eq!(text.as_bytes(), value.to_string().as_bytes());
         }
-        for value in [0, 9, 10, 99, 100, u64::MAX / 10, u64::MAX] {
+        for value in [0, 9, 10, 99, 100, u32::MAX / 10, u32::MAX] {
             assert_eq!(digits(value), value.to_string().len());
         }
     }
