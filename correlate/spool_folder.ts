@@ -17,7 +17,9 @@ export interface State {
 }
 
 /**
- * Makes the folder and takes its lock, which goes with the file or the process.
+ * Makes the folder and takes its lock, which goes with the file or the process. It is tried for a
+ * moment: a child that is just being started shares the files of its parent until it is replaced by
+ * its program, and with them the lock that the parent gave up.
  *
  * @throws {FatalError} `unavailable` if another process has it.
  */
@@ -33,7 +35,10 @@ export function lockFolder(dir: string): Deno.FsFile {
   } catch (thrown) {
     throw folderFault(dir, thrown);
   }
-  if (lock.tryLockSync(EXCLUSIVE)) return lock;
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    if (lock.tryLockSync(EXCLUSIVE)) return lock;
+    Atomics.wait(PAUSE, 0, 0, LOCK_PAUSE_MS);
+  }
   lock.close();
   throw new FatalError(
     "unavailable",
@@ -42,6 +47,10 @@ export function lockFolder(dir: string): Deno.FsFile {
 }
 
 const EXCLUSIVE = true;
+const LOCK_TRIES = 25;
+const LOCK_PAUSE_MS = 10;
+/** Waited on to pause; never woken. */
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 /** An error of the folder as one line for the operator; anything else as it is. */
 export function folderFault(dir: string, thrown: unknown): unknown {
