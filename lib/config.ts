@@ -89,7 +89,7 @@ export async function loadConfig<Schema extends ConfigSchema>(
       String(item.key)
     ) ?? [];
     const key = keys.join(".");
-    const variable = fromEnv.get(key);
+    const variable = fromEnv.get(keys.slice(0, 2).join("."));
     const place = variable ?? `${path}, line ${lineOf(text, keys)}`;
     return `${place}: ${key}: ${describe(issue)}`;
   });

@@ -8,6 +8,7 @@ const schema = v.strictObject({
     v.strictObject({
       batch_rows: v.optional(integer(1, 1000), 100),
       listen: v.optional(listenAddress(), "127.0.0.1:9464"),
+      ports: v.optional(v.array(integer(1, 65535))),
     }),
     {},
   ),
@@ -59,6 +60,13 @@ Deno.test("loadConfig() names the variable of a wrong override", async () => {
   assert.equal(
     await check("", { JA4_OUTPUT__BATCH_ROWS: "many" }),
     'JA4_OUTPUT__BATCH_ROWS: output.batch_rows: expected a whole number from 1 to 1000, found "many"',
+  );
+});
+
+Deno.test("loadConfig() names the variable of a wrong element", async () => {
+  assert.equal(
+    await check("", { JA4_OUTPUT__PORTS: "[443, 0]" }),
+    "JA4_OUTPUT__PORTS: output.ports.1: expected a whole number from 1 to 65535, found 0",
   );
 });
 
