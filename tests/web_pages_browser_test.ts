@@ -144,7 +144,7 @@ Deno.test(
         const ids = await rows.evaluateAll((links) =>
           links.slice(0, 3).map((link) => link.getAttribute("data-row"))
         );
-        await page.locator(".keys").waitFor(); // the island is there
+        await listening(page);
         for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
         await page.getByText("2 selected").waitFor();
         await page.keyboard.press("e");
@@ -171,6 +171,7 @@ Deno.test(
       await using tab = await visit(browser, base, {});
       const { page } = tab;
       await enter(page, "/detections");
+      await listening(page);
       await page.getByRole("button", { name: "Turn keys off" }).click();
       await page.keyboard.press("j");
       await page.keyboard.press("e");
@@ -191,12 +192,13 @@ Deno.test(
       await using tab = await visit(browser, base, {});
       const { page } = tab;
       await enter(page, `/detections/${worst.id}`);
-      await page.locator(".page-keys").waitFor({ state: "attached" });
+      await listening(page);
       await page.keyboard.press("1");
       await page.getByText("said: true positive").waitFor();
       await page.getByLabel("Note").fill("told the shop <b>today</b>");
       await page.getByRole("button", { name: "Add note" }).click();
       await page.getByText("told the shop <b>today</b>").waitFor();
+      await listening(page);
       await page.locator("body").press("s");
       await page.getByText("escalated it").waitFor();
       assert.equal(await inState("escalated"), 1);
@@ -254,3 +256,8 @@ Deno.test(
     await server.shutdown();
   },
 );
+
+/** Waits until the page's island listens to the keys. */
+async function listening(page: Page): Promise<void> {
+  await page.locator("[data-keys-ready]").waitFor({ state: "attached" });
+}

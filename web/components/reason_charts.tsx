@@ -4,8 +4,8 @@ import type { Reason } from "../../lib/events.ts";
 import { featureView } from "./features.ts";
 import { signed } from "./format.ts";
 
-const STRIP_WIDTH = 120;
-const BAR_WIDTH = 110;
+const STRIP_WIDTH = 96;
+const BAR_WIDTH = 84;
 
 /** Percentiles 5 to 95 as a bar, the median as a tick, this client as a diamond. */
 export function Strip({ reason }: { reason: Reason }): VNode {
@@ -54,7 +54,7 @@ export function Strip({ reason }: { reason: Reason }): VNode {
 export function ContributionBar(
   { contribution, largest }: { contribution: number; largest: number },
 ): VNode {
-  const zero = 22;
+  const zero = 16;
   const scale = largest === 0 ? 0 : Math.abs(contribution) / largest;
   const width = contribution >= 0
     ? scale * (BAR_WIDTH - zero - 2)

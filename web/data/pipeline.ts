@@ -21,7 +21,8 @@ const RECENT_MS = 15 * 60_000;
 const LATENCY = 'correlate_store_latency_seconds{quantile="0.95"}';
 
 /** Counters of loss: what a part names so was accepted or seen, and is gone. */
-const LOSS = sql`match(metric, '(drop|lost|discard|overflow).*_total$')`;
+const LOSS =
+  sql`match(metric, '(^|_)(drops|dropped|lost|overflowed)(_total)?$')`;
 
 /** {@linkcode PipelineState} now. */
 export async function loadPipelineState(

@@ -32,8 +32,9 @@ export interface TopAddress extends TopRow {
   readonly country: string;
 }
 
-/** Lines of a top. */
+/** Lines of a top; addresses take two lines each on the page. */
 const LINES = 8;
+const ADDRESS_LINES = 6;
 
 interface Columns {
   readonly value: string;
@@ -51,7 +52,12 @@ function topRow(row: Columns): TopRow {
 }
 
 /** The counts of `key` in `range`, joined with those of the scores. */
-function topSql(key: Sql, range: TimeRange, order: TopOrder, extra: Sql): Sql {
+function topSql(
+  key: Sql,
+  range: TimeRange,
+  order: TopOrder,
+  { extra = sql``, lines = LINES }: { extra?: Sql; lines?: number } = {},
+): Sql {
   const start = new Date(Math.floor(range.from.getTime() / 300_000) * 300_000);
   const orderBy = order === "requests"
     ? sql`requests DESC`
@@ -71,7 +77,7 @@ function topSql(key: Sql, range: TimeRange, order: TopOrder, extra: Sql): Sql {
       FROM scores FINAL WHERE ${scoredIn(start, range.to)}
       GROUP BY key
     ) AS judged USING (key)
-    ORDER BY ${orderBy}, value LIMIT ${LINES}`;
+    ORDER BY ${orderBy}, value LIMIT ${lines}`;
 }
 
 /** Fingerprints of a range. With order `new`, the last to appear come first. */
@@ -86,8 +92,11 @@ export async function loadTopFingerprints(
       sql`ja4`,
       range,
       order,
-      sql`, dictGet('dict_ja4', 'label', tuple(toString(key))) AS client,
+      {
+        extra:
+          sql`, dictGet('dict_ja4', 'label', tuple(toString(key))) AS client,
         dictGet('dict_ja4', 'kind', tuple(toString(key))) AS kind`,
+      },
     ),
   );
   return rows.map((row) => ({
@@ -111,7 +120,11 @@ export async function loadTopAddresses(
       sql`src_ip`,
       range,
       order,
-      sql`, asn, toString(country) AS country, dictGet('dict_networks', 'as_org', key) AS as_org`,
+      {
+        extra:
+          sql`, asn, toString(country) AS country, dictGet('dict_networks', 'as_org', key) AS as_org`,
+        lines: ADDRESS_LINES,
+      },
     ),
   );
   return rows.map((row) => ({
@@ -131,7 +144,7 @@ export async function loadTopHosts(
 ): Promise<TopRow[]> {
   const rows = await ask<Columns>(
     db,
-    topSql(sql`http_host`, range, order, sql``),
+    topSql(sql`http_host`, range, order),
   );
   return rows.map(topRow);
 }

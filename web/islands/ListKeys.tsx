@@ -29,6 +29,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
 export default function ListKeys({ form }: { form: string }): VNode {
   const off = useSignal(false);
   const selected = useSignal(0);
+  const ready = useSignal(false);
   useEffect(() => {
     off.value = localStorage.getItem(KEYS_OFF) === "1";
     const list = document.getElementById(form) as HTMLFormElement | null;
@@ -46,6 +47,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
     document.addEventListener("keydown", onKey);
     countSelected();
     restorePlace(list);
+    ready.value = true;
     return () => {
       list.removeEventListener("change", countSelected);
       list.removeEventListener("submit", keepPlace);
@@ -57,7 +59,10 @@ export default function ListKeys({ form }: { form: string }): VNode {
     localStorage.setItem(KEYS_OFF, off.value ? "1" : "0");
   }
   return (
-    <div class="keys needs-script">
+    <div
+      class="keys needs-script"
+      data-keys-ready={ready.value ? "" : undefined}
+    >
       {selected.value > 0
         ? <span class="keys-selected">{selected.value} selected</span>
         : null}

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 
@@ -6,6 +7,7 @@ const KEYS_OFF = "ja4-keys-off";
 
 /** Keys for what the server has rendered: an element with `data-key="e"` is clicked by `e`. */
 export default function PageKeys(): VNode {
+  const ready = useSignal(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (localStorage.getItem(KEYS_OFF) === "1") return;
@@ -21,7 +23,8 @@ export default function PageKeys(): VNode {
       element.click();
     };
     document.addEventListener("keydown", onKey);
+    ready.value = true;
     return () => document.removeEventListener("keydown", onKey);
   }, []);
-  return <span class="page-keys" hidden />;
+  return <span data-keys-ready={ready.value ? "" : undefined} hidden />;
 }
