@@ -151,20 +151,28 @@ Deno.test(
     await curl(paths);
     await curl(paths);
     await receiver.waitForRequests(6);
-    const requests = receiver.requests;
+    // A request is reported after its answer: the last of one connection may come behind the next's first.
+    const requests = receiver.requests.toSorted((a, b) =>
+      (a.conn ?? 0) - (b.conn ?? 0) || (a.req_idx ?? 0) - (b.req_idx ?? 0)
+    );
     equal(requests.map((event) => event.req_idx), [0, 1, 2, 0, 1, 2]);
     equal(new Set(requests.slice(0, 3).map((event) => event.conn)).size, 1);
     equal(new Set(requests.map((event) => event.conn)).size, 2);
     ok(requests[0]?.conn_ts === requests[2]?.conn_ts);
 
     await site.httpd.stop();
+    const ends = receiver.ends.toSorted((a, b) => a.conn - b.conn);
     equal(
-      receiver.ends.map((end) => [end.conn, end.src_port]),
+      ends.map((end) => [end.conn, end.src_port]),
       [requests[0], requests[3]].map((event) => [event?.conn, event?.src_port]),
     );
-    equal(receiver.events.map((event) => event.seq), [1, 2, 3, 4, 5, 6, 7, 8]);
-    // Order of arrival: the end of a connection comes behind its last request.
-    equal(receiver.events[3]?.event_type, "connection_end");
+    const order = receiver.events.map((event) => event.seq ?? 0);
+    equal(order.toSorted((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8]);
+    // The end of a connection comes behind its last request.
+    for (const [index, end] of ends.entries()) {
+      const last = requests[index * 3 + 2];
+      ok((end.seq ?? 0) > (last?.seq ?? Infinity));
+    }
     receiver.assertNoFaults();
   },
 );
