@@ -154,7 +154,7 @@ async function testRust(): Promise<Outcome> {
     };
   }
   const manifest = ["--quiet", "--manifest-path", `${ROOT}wasm/Cargo.toml`];
-  const test = await command(cargo, ["test", ...manifest]);
+  const test = await cargo(["test", ...manifest]);
   let passed = 0;
   let failed = 0;
   for (
@@ -174,8 +174,8 @@ async function testRust(): Promise<Outcome> {
     reasons: [],
     output: test.output,
   };
-  if (!(await command(cargo, ["clippy", "--version"])).success) return tests;
-  const clippy = await command(cargo, [
+  if (!(await cargo(["clippy", "--version"])).success) return tests;
+  const clippy = await cargo([
     "clippy",
     ...manifest,
     "--all-targets",
@@ -192,10 +192,22 @@ async function testRust(): Promise<Outcome> {
   };
 }
 
-/** A cargo that works: rustup's shim is on the PATH also where it has no toolchain. */
-async function findCargo(): Promise<string | undefined> {
-  for (const cargo of ["cargo", "/usr/bin/cargo"]) {
-    if ((await command(cargo, ["--version"])).success) return cargo;
+/** How a command of the Rust toolchain is run. */
+type Cargo = (
+  args: readonly string[],
+) => Promise<{ success: boolean; output: string }>;
+
+/** A cargo that works: rustup's shims are on the PATH also where they have no toolchain. */
+async function findCargo(): Promise<Cargo | undefined> {
+  const path = Deno.env.get("PATH") ?? "";
+  for (const PATH of [path, `/usr/bin:${path}`]) {
+    const cargo: Cargo = (args) =>
+      command("env", [`PATH=${PATH}`, "cargo", ...args]);
+    const tried = await Promise.all([
+      cargo(["--version"]),
+      command("env", [`PATH=${PATH}`, "rustc", "--version"]),
+    ]);
+    if (tried.every(({ success }) => success)) return cargo;
   }
   return undefined;
 }

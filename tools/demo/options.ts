@@ -46,28 +46,34 @@ export function parseOptions(
 ): DemoOptions {
   const port = (name: keyof typeof OPTIONS): number | undefined =>
     wholeNumber(name, options[name], 65_535);
+  const asked = {
+    web: port("port") ?? 8000,
+    https: port("https-port") ?? 8443,
+    store: port("store-port") ?? 0,
+  };
+  const forS = wholeNumber("for", options["for"], 1_000_000);
+  if (asked.web === asked.https) {
+    throw new FatalError("usage", "--port and --https-port are the same");
+  }
   const ports = {
-    web: reserve(port("port") ?? 8000, "the dashboard", "--port"),
+    web: reserve(asked.web, "the dashboard", "--port"),
     https: reserve(
-      port("https-port") ?? 8443,
+      asked.https,
       "the demonstration's web server",
       "--https-port",
     ),
     http: reserve(0, "the demonstration's web server", ""),
-    store: reserve(port("store-port") ?? 0, "the database", "--store-port"),
+    store: reserve(asked.store, "the database", "--store-port"),
     correlate: reserve(0, "the correlator", ""),
     detect: reserve(0, "the detector", ""),
     capture: reserve(0, "the capture", ""),
   };
-  if (ports.web === ports.https) {
-    throw new FatalError("usage", "--port and --https-port are the same");
-  }
   return {
     ports,
     folder: resolve(ROOT, String(options["folder"] ?? ".run/demo")),
     replay: options["no-replay"] !== true,
     keep: options["keep"] === true,
-    forS: wholeNumber("for", options["for"], 1_000_000),
+    forS,
   };
 }
 
