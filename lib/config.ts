@@ -158,6 +158,23 @@ function entriesOf(schema: unknown): Record<string, unknown> | undefined {
   return outer.wrapped === undefined ? undefined : entriesOf(outer.wrapped);
 }
 
+/** The file that `schema` accepts, as TOML with every default; a key without one is a comment. */
+export function exampleOf(schema: ConfigSchema): string {
+  const lines: string[] = [];
+  for (const [section, inner] of Object.entries(schema.entries)) {
+    lines.push(`[${section}]`);
+    for (const [key, value] of Object.entries(entriesOf(inner) ?? {})) {
+      const fallback = (value as { default?: unknown }).default;
+      lines.push(
+        fallback === undefined
+          ? `# ${key} =`
+          : `${key} = ${JSON.stringify(fallback)}`,
+      );
+    }
+  }
+  return lines.join("\n");
+}
+
 /** A TOML value where it reads as one (`8`, `true`, `["a"]`), else the text itself. */
 function parseValue(text: string): unknown {
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
-import { integer, listenAddress, loadConfig } from "./config.ts";
+import { exampleOf, integer, listenAddress, loadConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 
 const schema = v.strictObject({
@@ -82,4 +82,13 @@ Deno.test("loadConfig() refuses a named file that is not there", async () => {
     loadConfig(schema, { file: "/nonexistent/ja4.toml" }),
     (thrown) => thrown instanceof FatalError && thrown.exit === "noInput",
   );
+});
+
+Deno.test("exampleOf() is a file that the schema accepts", async () => {
+  const example = exampleOf(schema);
+  assert.equal(
+    example,
+    '[output]\nbatch_rows = 100\nlisten = "127.0.0.1:9464"\n# ports =',
+  );
+  assert.deepEqual(await check(example), await check(""));
 });

@@ -6,7 +6,7 @@
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import type * as v from "valibot";
-import { type ConfigSchema, loadConfig } from "./config.ts";
+import { type ConfigSchema, exampleOf, loadConfig } from "./config.ts";
 import { EXIT, FatalError, messageOf } from "./errors.ts";
 import { printable } from "./text.ts";
 import { listenForShutdown } from "./shutdown.ts";
@@ -125,8 +125,17 @@ ${program.help === undefined ? "" : `\n${program.help.trimEnd()}\n`}
       --check-config  check the configuration and exit
   -V, --version       print the version
   -h, --help          print this help
+${configHelp(program.schema)}`;
+}
 
-A key of the configuration is overridden by the variable JA4_SECTION__KEY.`;
+/** The keys of the configuration with their defaults; nothing for a program without any. */
+function configHelp(schema: ConfigSchema): string {
+  const example = exampleOf(schema);
+  if (example === "") return "";
+  return `
+Configuration with its defaults (the variable JA4_SECTION__KEY overrides a key):
+
+${example.replaceAll(/^/gm, "  ")}`;
 }
 
 function print(text: string): number {
