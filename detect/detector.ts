@@ -41,7 +41,7 @@ export interface CycleReport extends Written {
   readonly learned: boolean;
 }
 
-/** Longest span that one query reads. */
+/** Longest span that one query reads; cut to whole windows. */
 const CHUNK_US = 24 * 3600e6;
 /** Events later than this are not scored any more. */
 const LATE_US = 24 * 3600e6;
@@ -131,8 +131,10 @@ export class Detector {
     const lists = await readLists(this.#db, context.signal);
     const sum = { windows: 0, detections: 0, campaigns: 0 };
     const alerts: Record<string, number> = {};
-    for (let from: number = span.from; from < span.to; from += CHUNK_US) {
-      const to = Math.min(from + CHUNK_US, span.to) as UnixMicros;
+    const windowUs = this.#options.windowS * 1e6;
+    const chunkUs = Math.max(1, Math.floor(CHUNK_US / windowUs)) * windowUs;
+    for (let from: number = span.from; from < span.to; from += chunkUs) {
+      const to = Math.min(from + chunkUs, span.to) as UnixMicros;
       const windows = await readWindows(
         this.#db,
         { from: from as UnixMicros, to },

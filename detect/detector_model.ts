@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { anchorRows } from "./anchor.ts";
 import { decodeBase64, encodeBase64, sha256Hex } from "./encoding.ts";
-import { COLUMN, FEATURES } from "../lib/features.ts";
+import { COLUMN, type FeatureName, FEATURES } from "../lib/features.ts";
 import { VERSION } from "../lib/version.ts";
 import { type FeatureMatrix, groupOf } from "./features.ts";
 import { botStanding } from "./known_bots.ts";
 import { Learned, type LearnedTables, type Span } from "./learned.ts";
-import { type Anchor, isAnchor, ReferenceModel } from "./reference_model.ts";
+import { type Anchor, ReferenceModel } from "./reference_model.ts";
 import type { WindowFacts } from "./windows.ts";
 
 /** Anchor windows below which the shipped prior is used and the detector says that it is learning. */
@@ -29,7 +30,21 @@ const APP_SUCCESS_MIN = 0.95;
 const WIDTH = FEATURES.length;
 
 /** Which reference a window is compared with. */
-export type ReferenceClass = "browser" | "app";
+export type ReferenceClass = "browser" | "request" | "app";
+
+/** Features that a handshake must have been seen for. */
+const OF_HANDSHAKES: readonly FeatureName[] = [
+  "ua_ja4_bits",
+  "ja4_ua_bits",
+  "ja4_rarity_bits",
+  "tcp_os_bits",
+  "mss_bits",
+  "alpn_mismatch",
+  "sni_mismatch",
+  "resume_shortage",
+  "hello_ms",
+  "proxy_gap_ms",
+];
 
 /** An anchor as it is stored. */
 interface StoredAnchor {
@@ -57,6 +72,8 @@ export interface DetectorModel {
   readonly trainRows: number;
   readonly learned: Learned;
   readonly browser: ReferenceModel;
+  /** The same people without what their handshakes tell: for windows without one. */
+  readonly request: ReferenceModel;
   readonly app: ReferenceModel | undefined;
   readonly body: ModelBody;
 }
@@ -68,13 +85,15 @@ export async function buildModel(
 ): Promise<DetectorModel> {
   const id = (await sha256Hex(JSON.stringify([VERSION, body]))).slice(0, 16);
   const seed = Number.parseInt(id.slice(0, 8), 16);
+  const browser = anchorOf(body.browser);
   return {
     id,
     learning: origin.learning,
     trainedOn: origin.trainedOn,
     trainRows: body.browser.rows + (body.app?.rows ?? 0),
     learned: new Learned(origin.learned ?? body.learned),
-    browser: new ReferenceModel(anchorOf(body.browser), seed),
+    browser: new ReferenceModel(browser, seed),
+    request: new ReferenceModel(withoutHandshakes(browser), seed),
     app: body.app === undefined
       ? undefined
       : new ReferenceModel(anchorOf(body.app), seed),
@@ -97,16 +116,13 @@ export interface BodySource {
 export function bodyOf(source: BodySource): ModelBody | undefined {
   const { windows, matrix, tables, denied } = source;
   const learned = new Learned(tables);
-  const browser: number[] = [];
+  const other: number[] = [];
   const app: number[] = [];
   for (const [row, facts] of windows.entries()) {
     if (denied(facts) || isBot(facts)) continue;
-    if (isAppWindow(facts, learned) && app.push(row)) continue;
-    if (facts.ja4 !== "" && facts.orders >= 2 && isAnchor(matrix, row)) {
-      browser.push(row);
-    }
+    (isAppWindow(facts, learned) ? app : other).push(row);
   }
-  const kept = takeAnchor(source, browser);
+  const kept = browserAnchor(source, other);
   if (kept.rows < ANCHOR_ROWS_MIN) return undefined;
   const apps = takeAnchor(
     source,
@@ -121,6 +137,22 @@ export function bodyOf(source: BodySource): ModelBody | undefined {
     browser: kept,
     ...(apps.rows >= APP_ROWS_MIN ? { app: apps } : {}),
   };
+}
+
+/** Windows with a handshake where there are enough; else, where few are captured, those without. */
+function browserAnchor(
+  source: BodySource,
+  rows: readonly number[],
+): StoredAnchor {
+  const { windows, matrix } = source;
+  const seen = (row: number) => (windows[row] as WindowFacts).ja4 !== "";
+  const full = anchorRows(windows, matrix, rows.filter(seen));
+  return takeAnchor(
+    source,
+    full.length >= ANCHOR_ROWS_MIN
+      ? full
+      : anchorRows(windows, matrix, rows.filter((row) => !seen(row))),
+  );
 }
 
 /**
@@ -143,6 +175,8 @@ export function referenceFor(
 ): { reference: ReferenceModel; class: ReferenceClass } {
   return model.app !== undefined && isAppWindow(facts, model.learned)
     ? { reference: model.app, class: "app" }
+    : facts.ja4 === ""
+    ? { reference: model.request, class: "request" }
     : { reference: model.browser, class: "browser" };
 }
 
@@ -194,6 +228,14 @@ function anchorOf(stored: StoredAnchor): Anchor {
     values: new Float32Array(bytes.buffer),
     actors: stored.actors,
   };
+}
+
+function withoutHandshakes(anchor: Anchor): Anchor {
+  const values = anchor.values.slice();
+  for (let row = 0; row < anchor.rows; row++) {
+    for (const name of OF_HANDSHAKES) values[row * WIDTH + COLUMN[name]] = 0;
+  }
+  return { ...anchor, values };
 }
 
 /** The /24 or /48 of an address, as text. */

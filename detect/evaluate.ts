@@ -5,7 +5,6 @@
  *
  * @module
  */
-import * as v from "valibot";
 import type { Database } from "../lib/clickhouse.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import type { CorrelatedEvent, UnixMicros } from "../lib/events.ts";
@@ -17,6 +16,7 @@ import { main, type Program } from "../lib/program.ts";
 import { sql } from "../lib/sql.ts";
 import { detectorOptions, schema } from "./config.ts";
 import { Detector } from "./detector.ts";
+import { LineError, parseEvent } from "./event_input.ts";
 import { TextLineStream } from "./lines.ts";
 import { startTemporaryStore } from "./temporary_store.ts";
 
@@ -25,7 +25,9 @@ export const program: Program<typeof schema> = {
   name: "evaluate",
   summary: "Scores the windows of recorded events, in a store of their own",
   usage: "EVENTS --scores OUT",
-  help: `  EVENTS         CorrelatedEvents, one JSON object a line
+  help:
+    `  EVENTS         CorrelatedEvents, one JSON object a line in any order; ts and
+                 src_ip must be there, what else is missing is unknown
   --scores OUT   one JSON line a window: window_start, src_ip, ja4, http_host,
                  host, score, p_value, alert, severity, reasons, rules
   --bots FILE    networks of verified bots, one "CIDR,name" a line
@@ -42,19 +44,27 @@ export const program: Program<typeof schema> = {
     const bots = options["bots"];
     const networks = typeof bots === "string" ? await readBots(bots) : [];
     using input = await open(events);
+    await using output = await OutputFile.create(out);
     await using store = await startTemporaryStore();
     const db = store.database;
     if (networks.length > 0) {
       await db.insertRows("ref_bots", networks);
       await db.command(sql`SYSTEM RELOAD DICTIONARY dict_bots`);
     }
-    const span = await load(db, input, { path: events, signal });
-    if (span !== undefined) {
+    const loaded = await load(db, input, { path: events, signal });
+    if (loaded.repeated > 0) {
+      Deno.stderr.writeSync(
+        new TextEncoder().encode(
+          `ja4-evaluate: Left out ${loaded.repeated} events whose event_id another one has\n`,
+        ),
+      );
+    }
+    if (loaded.events > 0) {
       const detector = new Detector(db, detectorOptions(config));
       const windowUs = config.detect.window_s * 1e6;
       const whole = {
-        from: Math.floor(span.from / windowUs) * windowUs as UnixMicros,
-        to: span.to + 1 as UnixMicros,
+        from: Math.floor(loaded.from / windowUs) * windowUs as UnixMicros,
+        to: loaded.to + 1 as UnixMicros,
       };
       await detector.learn(whole, signal);
       await detector.score(whole, {
@@ -62,12 +72,14 @@ export const program: Program<typeof schema> = {
         signal,
       });
     }
-    await writeScores(db, out);
+    await output.write(await readScores(db));
   },
 };
 
 async function open(path: string): Promise<Deno.FsFile> {
   try {
+    const { isDirectory } = await Deno.stat(path);
+    if (isDirectory) throw new Error("it is a directory");
     return await Deno.open(path);
   } catch (thrown) {
     throw new FatalError(
@@ -103,64 +115,121 @@ async function readBots(
   });
 }
 
-/** Stores the events; returns the span of their times, or undefined if there are none. */
+/** What was stored. */
+interface Loaded {
+  readonly events: number;
+  /** Events whose `event_id` another event had. */
+  readonly repeated: number;
+  /** First and last time, microseconds. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Stores the events, each once. */
 async function load(
   db: Database,
   file: Deno.FsFile,
   context: { path: string; signal: AbortSignal },
-): Promise<{ from: number; to: number } | undefined> {
+): Promise<Loaded> {
   let from = Infinity;
   let to = -Infinity;
+  let events = 0;
+  let repeated = 0;
+  let number = 0;
+  const seen = new Set<string>();
   let batch: CorrelatedEvent[] = [];
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     await db.insert("http_events", httpEventColumns(batch), batch.length, {
       signal: context.signal,
+      // A partition is a day, and the events may be of any.
+      settings: { max_partitions_per_insert_block: 0 },
     });
+    events += batch.length;
     batch = [];
   };
-  let number = 0;
   const lines = file.readable
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());
   for await (const line of lines) {
     number++;
     if (line.trim() === "") continue;
-    const event = parseEvent(line, `"${context.path}", line ${number}`);
+    const event = parseLine(line, `"${context.path}", line ${number}`);
+    if (seen.has(event.event_id)) {
+      repeated++;
+      continue;
+    }
+    seen.add(event.event_id);
     from = Math.min(from, event.ts);
     to = Math.max(to, event.ts);
     if (batch.push(event) >= insertRowsMax) await flush();
   }
   await flush();
-  return to < from ? undefined : { from, to };
+  return { events, repeated, from, to };
 }
 
-const correlated = v.looseObject({
-  event_type: v.literal("correlated"),
-  ts: v.pipe(v.number(), v.safeInteger()),
-  event_id: v.pipe(v.string(), v.uuid()),
-  src_ip: v.pipe(v.string(), v.check((text) => parseIp(text) === text)),
-  dest_ip: v.pipe(v.string(), v.check((text) => parseIp(text) === text)),
-  match: v.picklist(["conn", "window", "none", "tls_only"]),
-});
-
-function parseEvent(line: string, place: string): CorrelatedEvent {
-  let value: unknown;
+function parseLine(line: string, place: string): CorrelatedEvent {
   try {
-    value = JSON.parse(line);
+    return parseEvent(line);
   } catch (thrown) {
-    throw new FatalError("dataFormat", `Cannot use ${place}: it is not JSON`, {
-      cause: thrown,
-    });
+    if (!(thrown instanceof LineError)) throw thrown;
+    throw new FatalError(
+      "dataFormat",
+      `Cannot use ${place}: ${thrown.message}`,
+      { cause: thrown },
+    );
   }
-  const result = v.safeParse(correlated, value);
-  if (result.success) return value as CorrelatedEvent;
-  const [issue] = result.issues;
-  throw new FatalError(
-    "dataFormat",
-    `Cannot use ${place}: ${
-      v.getDotPath(issue) ?? "it"
-    } is not that of a CorrelatedEvent`,
+}
+
+/** A file that appears under its name when it is whole. */
+class OutputFile implements AsyncDisposable {
+  readonly #path: string;
+  /** Where it is written until then; undefined for devices and pipes, which are written at once. */
+  readonly #partial: string | undefined;
+
+  private constructor(path: string, partial: string | undefined) {
+    this.#path = path;
+    this.#partial = partial;
+  }
+
+  /** Makes sure that the file can be written before any work is done for it. */
+  static async create(path: string): Promise<OutputFile> {
+    try {
+      const there = await Deno.stat(path).catch(() => undefined);
+      if (there?.isDirectory) throw new Error("it is a directory");
+      if (there !== undefined && !there.isFile) {
+        return new OutputFile(path, undefined);
+      }
+      const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
+      await Deno.writeTextFile(partial, "", { createNew: true });
+      return new OutputFile(path, partial);
+    } catch (thrown) {
+      throw cannotWrite(path, thrown);
+    }
+  }
+
+  async write(text: string): Promise<void> {
+    try {
+      await Deno.writeTextFile(this.#partial ?? this.#path, text);
+      if (this.#partial !== undefined) {
+        await Deno.rename(this.#partial, this.#path);
+      }
+    } catch (thrown) {
+      throw cannotWrite(this.#path, thrown);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#partial === undefined) return;
+    await Deno.remove(this.#partial).catch(() => undefined);
+  }
+}
+
+function cannotWrite(path: string, thrown: unknown): FatalError {
+  return new FatalError(
+    "noPermission",
+    `Cannot write "${path}": ${messageOf(thrown)}`,
+    { cause: thrown },
   );
 }
 
@@ -177,7 +246,8 @@ interface ScoreRow {
   readonly contributions: readonly number[];
 }
 
-async function writeScores(db: Database, path: string): Promise<void> {
+/** One line a window, in order of time, host, JA4 and address. */
+async function readScores(db: Database): Promise<string> {
   const [model] = await db.query<{ feature_names: readonly string[] }>(
     sql`SELECT feature_names FROM models FINAL WHERE state = 'active'`,
   );
@@ -204,15 +274,7 @@ FROM scores FINAL ORDER BY window_start, http_host, ja4, src_ip`);
       rules: row.rules,
     }) + "\n"
   );
-  try {
-    await Deno.writeTextFile(path, lines.join(""));
-  } catch (thrown) {
-    throw new FatalError(
-      "noPermission",
-      `Cannot write "${path}": ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
-  }
+  return lines.join("");
 }
 
 if (import.meta.main) await main(program);

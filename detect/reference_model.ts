@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { COLUMN, FEATURES } from "../lib/features.ts";
+import { FEATURES } from "../lib/features.ts";
 import { invariant } from "../lib/invariant.ts";
 import { Calibration, countBelow, countUpTo } from "./calibration.ts";
 import type { FeatureMatrix } from "./features.ts";
@@ -49,17 +49,6 @@ export interface Standing {
   readonly p95: number;
   /** 0..100 */
   readonly percentile: number;
-}
-
-/** Windows whose address and look speak for a person with a browser; `facts` columns are not needed. */
-export function isAnchor(matrix: FeatureMatrix, row: number): boolean {
-  const at = (name: keyof typeof COLUMN) =>
-    matrix.values[row * WIDTH + COLUMN[name]] as number;
-  return at("order_monotony") > 0 && at("sec_fetch_missing") === 0 &&
-    at("user_agent_missing") === 0 && at("referrer_missing") < 0.7 &&
-    at("header_order_bits") < 4 && at("ja4_ua_bits") < 4 &&
-    at("tcp_os_bits") < 3 && at("auth_failures") < 2 &&
-    at("probe_hits") === 0 && at("proxy_gap_ms") < 31;
 }
 
 /** A fitted model; immutable. */

@@ -15,9 +15,11 @@ COMMENT 'How popular the documents of each host are among its visitors; rebuilt 
 -- request are left out of the order, and a resumed handshake has the ja4_family of a full one.
 CREATE VIEW IF NOT EXISTS {{db}}.client_facts {{on_cluster}} AS
 SELECT
-    ts, src_ip, src_port, ja4, http_host, http_method, url_path, url_query, status_code, response_bytes, is_asset,
+    ts, src_ip, src_port, ja4, url_scheme, http_host, http_method, url_path, url_query, status_code, response_bytes,
+    -- By its path, or by what the browser wants it for.
+    is_asset OR sec_fetch_dest IN ('image', 'style', 'script', 'font', 'audio', 'video', 'track', 'manifest') AS is_asset,
     user_agent, ua_family, ua_version, ua_os, sec_ch_ua, sec_ch_ua_platform, accept_language, accept_encoding,
-    sec_fetch_site, sec_fetch_mode, sec_fetch_dest, referrer, cookie_count, http_version, sni, client_alpns, psk, match,
+    sec_fetch_site, sec_fetch_mode, sec_fetch_dest, referrer, cookie_count, http_version, sni, client_alpns, psk OR tls_resumed AS psk, match,
     tcp_mss, syn_to_hello_us, tcp_rtt_us, asn, country, network_kind, bot_name,
     if(ja4 = '', '', concat(substring(ja4, 1, 3), '_', splitByChar('_', toString(ja4))[2])) AS ja4_family,
     multiIf(sec_fetch_mode != '', toString(sec_fetch_mode), http_method = 'POST', 'post', 'get') AS kind,
@@ -58,15 +60,23 @@ WITH
             sumMap(map(signature, toUInt64(1))) AS signatures,
             uniq(stable_order) AS orders,
 
-            countIf(match IN ('conn', 'window') AND (position(client_alpns, 'h2') > 0) < (http_version = '2')) AS alpn_mismatches,
-            countIf(match IN ('conn', 'window') AND sni != http_host) AS sni_mismatches,
-            countIf(match IN ('conn', 'window') AND sni = '') AS without_sni,
-            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89 AND position(facts.user_agent, 'CriOS/') = 0 AND (
-                sec_ch_ua = '' OR position(sec_ch_ua, concat('v="', toString(facts.ua_version), '"')) = 0
-                OR (facts.ua_os IN ('windows', 'macos', 'linux', 'android', 'chromeos')
+            -- The JA4 says too whether there was a server name (fourth character) and what ALPN begins with.
+            countIf(facts.ja4 != '' AND http_version = '2'
+                AND if(client_alpns != '', position(client_alpns, 'h2') = 0, substring(facts.ja4, 9, 2) != 'h2')) AS alpn_mismatches,
+            countIf(facts.ja4 != '' AND sni = '' AND substring(facts.ja4, 4, 1) = 'i') AS without_sni,
+            countIf(facts.ja4 != '' AND sni != '' AND sni != http_host) + without_sni AS sni_mismatches,
+            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89 AND position(facts.user_agent, 'CriOS/') = 0
+                -- Browsers tell these to secure origins alone.
+                AND url_scheme != 'http' AND (
+                (sec_ch_ua = '' AND position(stable_order, 'sec-ch-ua') = 0)
+                OR sec_ch_ua != '' AND position(sec_ch_ua, concat('v="', toString(facts.ua_version), '"')) = 0
+                OR (sec_ch_ua_platform != '' AND facts.ua_os IN ('windows', 'macos', 'linux', 'android', 'chromeos')
                     AND position(lower(replaceAll(sec_ch_ua_platform, ' ', '')), facts.ua_os) = 0))) AS hint_mismatches,
-            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89 AND sec_ch_ua = '' AND sec_fetch_mode = '') AS hollow_chrome,
-            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome', 'firefox', 'safari') AND sec_fetch_mode = '') AS without_sec_fetch,
+            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89
+                AND position(facts.user_agent, 'CriOS/') = 0 AND url_scheme != 'http' AND sec_ch_ua = '' AND sec_fetch_mode = '' AND stable_order != ''
+                AND position(stable_order, 'sec-') = 0) AS hollow_chrome,
+            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome', 'firefox', 'safari') AND sec_fetch_mode = ''
+                AND url_scheme != 'http' AND position(stable_order, 'sec-fetch-mode') = 0) AS without_sec_fetch,
             countIf((sec_fetch_mode = 'navigate' AND sec_fetch_dest = 'empty')
                 OR (sec_fetch_site = 'none' AND position(referrer, http_host) > 0)) AS impossible_sec_fetch,
             countIf(accept_language = '') AS without_language,
