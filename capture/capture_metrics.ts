@@ -102,7 +102,7 @@ export function captureRegistry(
     ({ parser, oversized }) => ({
       link_type_unknown: parser.linkTypeUnknown,
       not_ip: parser.notIp,
-      fragment: parser.fragments,
+      fragment: parser.fragmentsDiscarded,
       not_tcp: parser.notTcp,
       tcp_malformed: parser.tcpMalformed,
       oversized,

@@ -36,6 +36,18 @@ export const streamRangesMax = 32;
 /** Longest time an unfinished ClientHello is kept, microseconds. */
 export const streamAgeUsMax = 30_000_000;
 
+/** IP packets that the parser puts together of fragments at a time. Compiled into wasm/ja4.wasm. */
+export const fragmentedMax = 128;
+
+/** Longest of them, its IP header left out. */
+export const fragmentedBytesMax = 65_535;
+
+/** Separate stretches of bytes kept of one of them. */
+export const fragmentedRangesMax = 64;
+
+/** Longest time that fragments wait for others, microseconds. */
+export const fragmentedAgeUsMax = 30_000_000;
+
 /** Longest ClientHello message that is read, with its header. */
 export const helloBytesMax = 65_536;
 

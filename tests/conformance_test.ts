@@ -25,7 +25,6 @@ const UNSUPPORTED: Readonly<Record<string, readonly RegExp[]>> = {
   edge: [
     /^quic-(?!bad-tag|missing-datagram|unknown-version)/,
     /^dtls-(?!encrypted-epoch)/,
-    /^ipv[46]-fragments/,
   ],
 };
 

@@ -1,5 +1,5 @@
 /** The committed module is what the committed sources give. @module */
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { needs } from "../lib/testing.ts";
 import {
   build,
@@ -17,6 +17,10 @@ const committed = await Deno.readFile(new URL("ja4.wasm", crate));
 
 Deno.test("ja4.wasm is the file that ja4.wasm.json describes", () => {
   strictEqual(sha256(committed), provenance.wasm_sha256);
+});
+
+Deno.test("ja4.wasm holds code only: its tables begin as zeros", () => {
+  ok(committed.length < 1024 * 1024, `${committed.length} bytes`);
 });
 
 Deno.test("ja4.wasm was built from these sources", async () => {

@@ -13,7 +13,7 @@ export interface ParserCounters {
   readonly bytes: number;
   readonly linkTypeUnknown: number;
   readonly notIp: number;
-  readonly fragments: number;
+  readonly fragmentsDiscarded: number;
   readonly notTcp: number;
   readonly tcpMalformed: number;
   readonly flowsEvicted: number;
@@ -34,7 +34,7 @@ const COUNTERS = [
   "bytes",
   "linkTypeUnknown",
   "notIp",
-  "fragments",
+  "fragmentsDiscarded",
   "notTcp",
   "tcpMalformed",
   "flowsEvicted",
@@ -61,6 +61,10 @@ export const PARSER_LIMITS = [
   "parserOutputBytes",
   "parserContextBytesMax",
   "streamAgeUsMax",
+  "fragmentedMax",
+  "fragmentedBytesMax",
+  "fragmentedRangesMax",
+  "fragmentedAgeUsMax",
 ] as const;
 
 interface Exports {

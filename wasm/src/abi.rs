@@ -56,6 +56,10 @@ pub extern "C" fn limit(index: u32) -> u64 {
         7 => wide(limits::OUTPUT_BYTES),
         8 => wide(limits::CONTEXT_BYTES),
         9 => limits::STREAM_US,
+        10 => wide(limits::FRAGMENTED),
+        11 => wide(limits::FRAGMENTED_BYTES),
+        12 => wide(limits::FRAGMENTED_RANGES),
+        13 => limits::FRAGMENTED_US,
         _ => 0,
     }
 }
@@ -75,13 +79,13 @@ pub extern "C" fn context_address() -> *mut u8 {
 /// Where the event lines are after `parse`, `tick` and `finish`.
 #[unsafe(no_mangle)]
 pub extern "C" fn output_address() -> *const u8 {
-    with(|state| state.engine.writer.output().as_ptr())
+    with(|state| state.engine.output.writer.output().as_ptr())
 }
 
 /// How many bytes of event lines there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn output_length() -> u32 {
-    with(|state| narrow(state.engine.writer.output().len()))
+    with(|state| narrow(state.engine.output.writer.output().len()))
 }
 
 /// Begins a capture of `link_type` with the first `context_length` bytes of the context, after
@@ -105,6 +109,7 @@ pub extern "C" fn reset(
         let context = state.context.get(..size(context_length));
         state
             .engine
+            .output
             .writer
             .reset(context.unwrap_or_default(), sequence);
     });
@@ -115,7 +120,7 @@ pub extern "C" fn reset(
 #[unsafe(no_mangle)]
 pub extern "C" fn parse(start: u32, end: u32) -> u32 {
     with(|state| {
-        state.engine.writer.clear();
+        state.engine.output.writer.clear();
         let batch = state.batch.get(..size(end)).unwrap_or_default();
         narrow(state.engine.batch(batch, size(start)))
     })
@@ -126,7 +131,7 @@ pub extern "C" fn parse(start: u32, end: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tick(now: u64) -> u32 {
     with(|state| {
-        state.engine.writer.clear();
+        state.engine.output.writer.clear();
         u32::from(state.engine.tick(now))
     })
 }
@@ -135,7 +140,7 @@ pub extern "C" fn tick(now: u64) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn finish() -> u32 {
     with(|state| {
-        state.engine.writer.clear();
+        state.engine.output.writer.clear();
         u32::from(state.engine.finish())
     })
 }
@@ -145,14 +150,14 @@ pub extern "C" fn finish() -> u32 {
 pub extern "C" fn counters() -> *const u64 {
     with(|state| {
         let engine = &state.engine;
-        let (counted, written) = (&engine.counters, &engine.writer.written);
+        let (counted, written) = (&engine.output.counters, &engine.output.writer.written);
         let (flows, streams) = engine.held();
         state.counters = [
             counted.packets,
             counted.bytes,
             counted.link_type_unknown,
             counted.not_ip,
-            counted.fragments,
+            counted.fragments_discarded,
             counted.not_tcp,
             counted.tcp_malformed,
             counted.flows_evicted,

@@ -1,113 +1,39 @@
-//! From packets to events: finds each connection's ClientHellos, whatever the network did to them.
-use crate::client_hello::ClientHello;
-use crate::event::{Arrival, Status, Writer};
-use crate::flow::{Flow, Flows, Key, Set, Side, Slot, State};
+//! From packets to events: decodes each packet, puts fragments together, and hands the innermost
+//! one to who follows its protocol.
+use crate::connections::Connections;
+use crate::fragments::Fragments;
 use crate::ip::protocol;
-use crate::ja4::Transport;
-use crate::limits::{HELLO_BYTES, STREAM_BYTES, STREAM_US};
+use crate::limits::{FRAGMENTED, STREAM_US};
 use crate::link::{self, Skip};
-use crate::number::{narrow, size, wide};
-use crate::packet::{Datagram, Path, Span};
-use crate::preamble::{Preamble, proxy};
-use crate::record::{Step, Walk, is_sslv2, looks_like_hello, message};
-use crate::stream::Streams;
-use crate::tcp::{self, Segment, SynFacts, flag};
+use crate::number::{size, wide};
+use crate::output::{End, Output, count};
+use crate::packet::Span;
+use crate::tcp;
 
 /// How often unfinished ClientHellos are looked at, microseconds.
 const SWEEP_US: u64 = 1_000_000;
-/// A ClientHello on a connection that is done and silent for so long opens another connection
-/// whose SYN was missed.
-const REUSE_US: u64 = 60_000_000;
-/// Zero bytes up to this many in front of a stream are padding of a bare ACK that the capture
-/// took for data.
-const PADDING_BYTES: usize = 6;
-
-/// Counts since the start, other than of events.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
-    /// Packets handed over.
-    pub packets: u64,
-    /// Their bytes, as captured.
-    pub bytes: u64,
-    /// Packets of an unsupported link type.
-    pub link_type_unknown: u64,
-    /// Packets without a readable IP header.
-    pub not_ip: u64,
-    /// IP fragments.
-    pub fragments: u64,
-    /// IP packets of other protocols.
-    pub not_tcp: u64,
-    /// TCP headers that could not be read.
-    pub tcp_malformed: u64,
-    /// Connections that gave way to newer ones.
-    pub flows_evicted: u64,
-    /// Unfinished ClientHellos that gave way to newer ones.
-    pub streams_evicted: u64,
-    /// Segments beyond what is kept of a stream.
-    pub segments_discarded: u64,
-}
-
-/// Why an unfinished ClientHello is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// FIN, RST, or a new connection with the same ends.
-    Closed,
-    /// [`STREAM_US`] went by.
-    Timeout,
-    /// Another one needed the place.
-    Evicted,
-    /// No more packets.
-    Finished,
-}
-
-impl End {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Closed => "connection_closed",
-            Self::Timeout => "timeout",
-            Self::Evicted => "evicted",
-            Self::Finished => "end_of_capture",
-        }
-    }
-}
 
 /// The whole state: `FLOWS` connections and `STREAMS` unfinished ClientHellos.
 #[derive(Debug)]
 pub struct Engine<const FLOWS: usize, const STREAMS: usize> {
     link_type: u32,
-    /// What was counted.
-    pub counters: Counters,
-    /// Where events go.
-    pub writer: Writer,
+    /// Where events and counts go.
+    pub output: Output,
     now: u64,
     swept: u64,
-    flows: Flows<FLOWS>,
-    streams: Streams<STREAMS>,
-    room: [u8; HELLO_BYTES],
+    fragments: Fragments<FRAGMENTED>,
+    connections: Connections<FLOWS, STREAMS>,
 }
 
 impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
     /// Nothing seen; [`Engine::reset`] makes it ready.
     pub const EMPTY: Self = Self {
         link_type: 0,
-        counters: Counters {
-            packets: 0,
-            bytes: 0,
-            link_type_unknown: 0,
-            not_ip: 0,
-            fragments: 0,
-            not_tcp: 0,
-            tcp_malformed: 0,
-            flows_evicted: 0,
-            streams_evicted: 0,
-            segments_discarded: 0,
-        },
-        writer: Writer::EMPTY,
+        output: Output::EMPTY,
         now: 0,
         swept: 0,
-        flows: Flows::EMPTY,
-        streams: Streams::EMPTY,
-        room: [0; HELLO_BYTES],
+        fragments: Fragments::EMPTY,
+        connections: Connections::EMPTY,
     };
 
     /// Begins a capture of `link_type`: forgets connections, keeps the counters.
@@ -115,14 +41,14 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         self.link_type = link_type;
         self.now = 0;
         self.swept = 0;
-        self.flows.reset(seed);
-        self.streams.reset();
+        self.fragments.reset();
+        self.connections.reset(seed);
     }
 
     /// Connections and unfinished ClientHellos held.
     #[must_use]
     pub fn held(&self) -> (usize, usize) {
-        (self.flows.held(), self.streams.held())
+        self.connections.held()
     }
 
     /// Reads records of libpcap's file format (seconds, microseconds, captured length, length on
@@ -157,7 +83,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
             let micros = u64::from(u32::from_le_bytes([u0, u1, u2, u3]));
             let ts = seconds.saturating_mul(1_000_000).saturating_add(micros);
             let wire = size(u32::from_le_bytes([w0, w1, w2, w3])).max(captured);
-            if !self.writer.has_room() {
+            if !self.output.writer.has_room() {
                 break;
             }
             self.tick(ts);
@@ -175,8 +101,14 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         if self.now.saturating_sub(self.swept) < SWEEP_US {
             return true;
         }
-        let done = self.sweep(self.now.saturating_sub(STREAM_US), End::Timeout);
+        let before = self.now.saturating_sub(STREAM_US);
+        let done = self
+            .connections
+            .sweep(&mut self.output, before, End::Timeout);
         if done {
+            let discarded = self.fragments.expire(self.now);
+            let counter = &mut self.output.counters.fragments_discarded;
+            *counter = counter.saturating_add(discarded);
             self.swept = self.now;
         }
         done
@@ -184,514 +116,43 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
 
     /// Gives up all unfinished ClientHellos. False if the output is full before all are.
     pub fn finish(&mut self) -> bool {
-        self.sweep(u64::MAX, End::Finished)
-    }
-
-    fn sweep(&mut self, before: u64, end: End) -> bool {
-        let mut index = 0;
-        while let Some(((slot, high), next)) = self.streams.next_before(index, before) {
-            if !self.writer.has_room() {
-                return false;
-            }
-            self.give_up(Slot::from_number(slot), side_of(high), end);
-            index = next;
-        }
-        true
+        self.connections
+            .sweep(&mut self.output, u64::MAX, End::Finished)
     }
 
     #[inline]
     fn packet(&mut self, ts: u64, frame: Span<'_>) {
-        let counters = &mut self.counters;
+        let Self {
+            output: out,
+            fragments,
+            connections,
+            ..
+        } = self;
+        let counters = &mut out.counters;
         counters.packets = counters.packets.saturating_add(1);
         counters.bytes = counters.bytes.saturating_add(wide(frame.bytes.len()));
-        let counter = match link::decode(self.link_type, frame) {
+        let mut found = link::decode(self.link_type, frame);
+        if let Ok(part) = &found
+            && part.fragment.is_some()
+        {
+            let (whole, discarded) = fragments.insert(ts, part);
+            let counter = &mut counters.fragments_discarded;
+            *counter = counter.saturating_add(discarded);
+            let Some(whole) = whole else {
+                return;
+            };
+            found = link::resume(whole);
+        }
+        match found {
+            // Fragments of a packet that a tunnel's fragments held.
+            Ok(part) if part.fragment.is_some() => count(&mut counters.fragments_discarded),
             Ok(datagram) if datagram.protocol == protocol::TCP => match tcp::decode(&datagram) {
-                Some(segment) => return self.segment(ts, &datagram, &segment),
-                None => &mut counters.tcp_malformed,
+                Some(segment) => connections.segment(out, ts, &datagram, &segment),
+                None => count(&mut counters.tcp_malformed),
             },
-            Ok(_) => &mut counters.not_tcp,
-            Err(Skip::LinkType) => &mut counters.link_type_unknown,
-            Err(Skip::NotIp) => &mut counters.not_ip,
-            Err(Skip::Fragment) => &mut counters.fragments,
-        };
-        *counter = counter.saturating_add(1);
-    }
-
-    fn segment(&mut self, ts: u64, datagram: &Datagram<'_>, segment: &Segment<'_>) {
-        let (key, side) = Key::of(segment.source, segment.destination);
-        let set = self.flows.set_of(&key);
-        let mut found = self.flows.find(&key, set);
-        let payload = segment.payload.bytes;
-        let mut sequence = segment.sequence;
-        if segment.has(flag::SYN) {
-            sequence = sequence.wrapping_add(1);
-            if segment.has(flag::ACK) {
-                if let Some(flow) = found.and_then(|slot| self.flows.get_mut(slot)) {
-                    let direction = flow.direction_mut(side);
-                    if direction.start.is_none() {
-                        direction.begin(sequence);
-                        flow.syn_ack = Some((ts, sequence));
-                    }
-                }
-                return;
-            }
-            found = Some(self.syn(ts, (key, set, side), found, sequence, datagram, segment));
-        }
-        if !payload.is_empty() {
-            // A connection that began before the capture is followed from a ClientHello on.
-            if found.is_none() && (looks_like_hello(payload) || is_sslv2(payload)) {
-                found = Some(self.claim((key, set), None, ts));
-            }
-            if let Some(slot) = found {
-                self.data(ts, (slot, side), datagram, segment, sequence);
-            }
-        } else if let Some(flow) = found.and_then(|slot| self.flows.get_mut(slot))
-            && let Some((sent, expected)) = flow.syn_ack
-            && flow.rtt_us.is_none()
-            && segment.has(flag::ACK)
-            && segment.acknowledgment == expected
-        {
-            flow.rtt_us = u32::try_from(ts.saturating_sub(sent)).ok();
-        }
-        if segment.has(flag::FIN | flag::RST)
-            && let Some(slot) = found
-        {
-            let end = sequence.wrapping_add(narrow(segment.payload.wire));
-            self.close(slot, side, segment.has(flag::RST), end);
+            Ok(_) => count(&mut counters.not_tcp),
+            Err(Skip::LinkType) => count(&mut counters.link_type_unknown),
+            Err(Skip::NotIp) => count(&mut counters.not_ip),
         }
     }
-
-    fn syn(
-        &mut self,
-        ts: u64,
-        (key, set, side): (Key, Set, Side),
-        found: Option<Slot>,
-        sequence: u32,
-        datagram: &Datagram<'_>,
-        segment: &Segment<'_>,
-    ) -> Slot {
-        let same = found
-            .and_then(|slot| self.flows.get(slot))
-            .is_some_and(|flow| flow.direction(side).start == Some(sequence));
-        let slot = match found {
-            Some(slot) if same => slot,
-            _ => self.claim((key, set), found, ts),
-        };
-        // Of a SYN that is sent again the first time counts.
-        if let Some(flow) = self.flows.get_mut(slot)
-            && flow.syn_ts == 0
-        {
-            flow.syn_ts = ts.max(1);
-            flow.syn = SynFacts::read(datagram, segment);
-            if !same {
-                flow.direction_mut(side).begin(sequence);
-            }
-        }
-        slot
-    }
-
-    /// Makes room for a connection, its own if it was found, and begins it anew.
-    fn claim(&mut self, (key, set): (Key, Set), found: Option<Slot>, ts: u64) -> Slot {
-        let (slot, evicts) = found.map_or_else(|| self.flows.place_for(set), |slot| (slot, false));
-        let end = if evicts { End::Evicted } else { End::Closed };
-        if evicts {
-            self.counters.flows_evicted = self.counters.flows_evicted.saturating_add(1);
-        }
-        if evicts || found.is_some() {
-            self.give_up(slot, Side::Low, end);
-            self.give_up(slot, Side::High, end);
-        }
-        self.flows.claim(slot, (key, set), ts);
-        slot
-    }
-
-    fn data(
-        &mut self,
-        ts: u64,
-        (slot, side): (Slot, Side),
-        datagram: &Datagram<'_>,
-        segment: &Segment<'_>,
-        sequence: u32,
-    ) {
-        let Some(flow) = self.flows.get_mut(slot) else {
-            return;
-        };
-        let payload = segment.payload.bytes;
-        let silent_us = ts.saturating_sub(flow.seen);
-        flow.seen = flow.seen.max(ts);
-        let direction = flow.direction_mut(side);
-        match direction.state {
-            State::Done if silent_us > REUSE_US && looks_like_hello(payload) => {
-                let key = *flow.key();
-                let set = self.flows.set_of(&key);
-                self.flows.claim(slot, (key, set), ts);
-                return self.data(ts, (slot, side), datagram, segment, sequence);
-            }
-            State::Done => return,
-            State::Clear if looks_like_hello(payload) => direction.begin(sequence),
-            State::Clear => return,
-            State::Hello if direction.start.is_none() => {
-                if !looks_like_hello(payload) && !is_sslv2(payload) {
-                    return;
-                }
-                direction.begin(sequence);
-            }
-            State::Hello => {}
-        }
-        // Bytes before `base` were looked at already: a keep-alive probe, a retransmission.
-        let distance = sequence.wrapping_sub(direction.base).cast_signed();
-        let past = if distance < 0 {
-            size(distance.unsigned_abs())
-        } else {
-            0
-        };
-        let offset = size(distance.max(0).unsigned_abs());
-        let payload = payload.get(past..).unwrap_or_default();
-        if payload.is_empty() {
-            return;
-        }
-        if offset >= STREAM_BYTES {
-            let counter = &mut self.counters.segments_discarded;
-            *counter = counter.saturating_add(1);
-            return;
-        }
-        let first = direction.stream.is_none() && direction.hellos == 0 && offset == 0;
-        if first && payload.len() <= PADDING_BYTES && payload.iter().all(|byte| *byte == 0) {
-            return;
-        }
-        let cut = segment.payload.missing() > 0;
-        let mut walk = if direction.hellos == 0 {
-            Walk::START
-        } else {
-            Walk::follow_up(direction.early_data)
-        };
-        let mut rest = payload;
-        if direction.stream.is_none() && offset == 0 {
-            let mut arrival = arrival(flow, side, ts);
-            arrival.path = datagram.path;
-            let search = Search {
-                writer: &mut self.writer,
-                room: &mut self.room,
-            };
-            let Some(used) = search.run(flow, side, &mut walk, payload, arrival) else {
-                return;
-            };
-            let direction = flow.direction_mut(side);
-            direction.base = direction.base.wrapping_add(narrow(used));
-            rest = payload.get(used..).unwrap_or_default();
-            if rest.is_empty() {
-                return;
-            }
-        }
-        self.keep(ts, (slot, side), offset, rest, (cut, datagram.path, walk));
-    }
-
-    /// Keeps `payload` for later and looks whether that makes a ClientHello whole.
-    fn keep(
-        &mut self,
-        ts: u64,
-        (slot, side): (Slot, Side),
-        offset: usize,
-        payload: &[u8],
-        (cut, path, walk): (bool, Path, Walk),
-    ) {
-        let held = |flows: &Flows<FLOWS>| flows.get(slot)?.direction(side).stream;
-        if held(&self.flows).is_none() {
-            if let Some((owner, high)) = self.streams.in_the_way() {
-                let counter = &mut self.counters.streams_evicted;
-                *counter = counter.saturating_add(1);
-                self.give_up(Slot::from_number(owner), side_of(high), End::Evicted);
-            }
-            let owner = (slot.number(), side == Side::High);
-            let taken = self.streams.take(owner, ts, path, walk);
-            if let Some(flow) = self.flows.get_mut(slot) {
-                flow.direction_mut(side).stream = taken;
-            }
-        }
-        let (Some(id), Some(flow)) = (held(&self.flows), self.flows.get_mut(slot)) else {
-            return;
-        };
-        let Some(stream) = self.streams.get_mut(id) else {
-            return;
-        };
-        if stream.has_hole() || offset > stream.contiguous() {
-            stream.out_of_order = true;
-        }
-        if !stream.insert(offset, payload) {
-            let counter = &mut self.counters.segments_discarded;
-            *counter = counter.saturating_add(1);
-            return;
-        }
-        stream.segments = stream.segments.saturating_add(1);
-        stream.last_ts = ts;
-        if offset == 0 && stream.begin_ts == 0 {
-            stream.begin_ts = ts;
-        }
-        if cut && stream.cut_at.is_none() {
-            stream.cut_at = Some(narrow(offset.saturating_add(payload.len())));
-        }
-        let mut arrival = arrival(flow, side, ts);
-        arrival.begin_ts = stream.begin_ts;
-        arrival.path = stream.path;
-        arrival.segments = stream.segments;
-        arrival.out_of_order = stream.out_of_order;
-        let search = Search {
-            writer: &mut self.writer,
-            room: &mut self.room,
-        };
-        let (bytes, walk) = stream.front();
-        let used = search.run(flow, side, walk, bytes, arrival);
-        let direction = flow.direction_mut(side);
-        let keeps = match used {
-            None => false,
-            Some(0) => true,
-            Some(used) => {
-                direction.base = direction.base.wrapping_add(narrow(used));
-                stream.segments = 1;
-                stream.begin_ts = ts;
-                stream.drop_front(used)
-            }
-        };
-        if !keeps {
-            direction.stream = None;
-            self.streams.release(id);
-            return;
-        }
-        let length = stream.contiguous();
-        if stream.cut_at.is_some_and(|at| size(at) <= length) || length >= STREAM_BYTES {
-            // What is missing now will not come.
-            self.give_up(slot, side, End::Closed);
-        }
-    }
-
-    /// The sender says that nothing comes after sequence number `end`, or breaks off.
-    fn close(&mut self, slot: Slot, side: Side, reset: bool, end: u32) {
-        let Some(flow) = self.flows.get_mut(slot) else {
-            return;
-        };
-        let direction = flow.direction(side);
-        let base = direction.base;
-        let Some(stream) = direction.stream.and_then(|id| self.streams.get_mut(id)) else {
-            if reset {
-                flow.direction_mut(side).state = State::Done;
-            }
-            return;
-        };
-        // A FIN that comes before the segments it follows waits for them.
-        if reset || base.wrapping_add(narrow(stream.contiguous())) == end {
-            self.give_up(slot, side, End::Closed);
-        }
-    }
-
-    /// Ends a direction; if a ClientHello had begun in it, says so.
-    fn give_up(&mut self, slot: Slot, side: Side, end: End) {
-        let Some(flow) = self.flows.get_mut(slot) else {
-            return;
-        };
-        let Some(id) = flow.direction_mut(side).stream.take() else {
-            return;
-        };
-        flow.direction_mut(side).state = State::Done;
-        if let Some(stream) = self.streams.get_mut(id) {
-            let direction = flow.direction(side);
-            let (has_hole, cut_at) = (stream.has_hole(), stream.cut_at);
-            let mut arrival = arrival(flow, side, stream.last_ts);
-            arrival.begin_ts = stream.begin_ts;
-            arrival.path = stream.path;
-            arrival.segments = stream.segments;
-            arrival.out_of_order = stream.out_of_order;
-            let (bytes, walk) = stream.front();
-            arrival.records = walk.records();
-            arrival.bytes = walk.announced();
-            // Fewer than six bytes do not say who is speaking; the SYN does.
-            let opener = direction.hellos == 0 && flow.syn_ts != 0 && !bytes.is_empty();
-            if (walk.begun() || opener) && direction.preamble != Preamble::Other {
-                let (status, reason) = match cut_at {
-                    Some(at) if size(at) <= bytes.len() => (Status::Truncated, "snap_length"),
-                    _ if has_hole => (Status::Gap, "missing_segment"),
-                    _ if bytes.len() >= STREAM_BYTES => (Status::Truncated, "too_long"),
-                    _ => (Status::Truncated, end.word()),
-                };
-                self.writer.failed(&arrival, status, reason);
-            }
-        }
-        self.streams.release(id);
-    }
-}
-
-fn side_of(high: bool) -> Side {
-    if high { Side::High } else { Side::Low }
-}
-
-/// What the connection says about a ClientHello that arrives in one segment at `ts`.
-fn arrival(flow: &Flow, side: Side, ts: u64) -> Arrival {
-    let (source, destination) = flow.key().ends(side);
-    let direction = flow.direction(side);
-    Arrival {
-        ts,
-        begin_ts: ts,
-        source,
-        destination,
-        transport: Transport::Tcp,
-        path: Path::EMPTY,
-        hello: direction.hellos,
-        preamble: direction.preamble,
-        proxied: flow.proxied,
-        bytes: None,
-        records: 1,
-        segments: 1,
-        out_of_order: false,
-        syn: (flow.syn_ts != 0).then_some((flow.syn_ts, flow.syn)),
-        rtt_us: flow.rtt_us,
-    }
-}
-
-/// Looks for ClientHellos at the front of a stream and writes their events.
-struct Search<'a> {
-    writer: &'a mut Writer,
-    room: &'a mut [u8],
-}
-
-impl Search<'_> {
-    /// Returns how many bytes at the front are done with (also such that are still to come);
-    /// `None` if the direction is.
-    fn run(
-        self,
-        flow: &mut Flow,
-        side: Side,
-        walk: &mut Walk,
-        stream: &[u8],
-        mut arrival: Arrival,
-    ) -> Option<usize> {
-        let Self { writer, room } = self;
-        let mut used: usize = 0;
-        loop {
-            let rest = stream.get(used..).unwrap_or_default();
-            if rest.is_empty() {
-                return Some(used);
-            }
-            let step = walk.advance(rest);
-            arrival.records = walk.records();
-            arrival.bytes = walk.announced();
-            match step {
-                Step::More => {
-                    let skipped = walk.skippable();
-                    *walk = walk.moved(skipped);
-                    return Some(used.saturating_add(skipped));
-                }
-                Step::Other => {
-                    let proxied = clear_text(writer, flow, side, rest, &mut arrival)?;
-                    used = used.saturating_add(proxied);
-                    *walk = Walk::START;
-                }
-                Step::Malformed => {
-                    return fail(writer, flow, side, &arrival, (Status::Malformed, "record"));
-                }
-                Step::TooLong => {
-                    return fail(
-                        writer,
-                        flow,
-                        side,
-                        &arrival,
-                        (Status::Truncated, "too_long"),
-                    );
-                }
-                Step::Hello { total, end } => {
-                    let message = message(rest, total, room)?;
-                    let early_data = hello(writer, flow, side, message, &arrival)?;
-                    used = used.saturating_add(end);
-                    *walk = Walk::follow_up(early_data);
-                    arrival.hello = 1;
-                    arrival.begin_ts = arrival.ts;
-                }
-            }
-        }
-    }
-}
-
-/// Writes the event of a whole message. Returns whether early data follows it, `None` if nothing
-/// is to be expected after it.
-fn hello(
-    writer: &mut Writer,
-    flow: &mut Flow,
-    side: Side,
-    message: &[u8],
-    arrival: &Arrival,
-) -> Option<bool> {
-    match ClientHello::parse(message) {
-        Ok(hello) => {
-            writer.complete(arrival, &hello);
-            let direction = flow.direction_mut(side);
-            direction.hellos = direction.hellos.saturating_add(1);
-            direction.early_data = hello.early_data;
-            if direction.hellos > 1 {
-                direction.state = State::Done;
-                return None;
-            }
-            Some(hello.early_data)
-        }
-        Err(fault) => {
-            fail::<()>(
-                writer,
-                flow,
-                side,
-                arrival,
-                (Status::Malformed, fault.word()),
-            );
-            None
-        }
-    }
-}
-
-/// Ends the direction with an event, unless it was never clear that this is TLS at all.
-fn fail<T>(
-    writer: &mut Writer,
-    flow: &mut Flow,
-    side: Side,
-    arrival: &Arrival,
-    (status, reason): (Status, &str),
-) -> Option<T> {
-    let direction = flow.direction_mut(side);
-    direction.state = State::Done;
-    if direction.preamble != Preamble::Other {
-        writer.failed(arrival, status, reason);
-    }
-    None
-}
-
-/// Something that is no ClientHello: the length of a PROXY header, after which to look again, or
-/// `None`. After a first ClientHello it means that there is no second.
-fn clear_text(
-    writer: &mut Writer,
-    flow: &mut Flow,
-    side: Side,
-    stream: &[u8],
-    arrival: &mut Arrival,
-) -> Option<usize> {
-    let direction = flow.direction_mut(side);
-    if direction.hellos > 0 {
-        direction.state = State::Done;
-        return None;
-    }
-    if is_sslv2(stream) {
-        return fail(
-            writer,
-            flow,
-            side,
-            arrival,
-            (Status::Sslv2, "record_format"),
-        );
-    }
-    if let Some((preamble, length, client)) = proxy(stream) {
-        direction.preamble = preamble;
-        arrival.preamble = preamble;
-        flow.proxied = client;
-        arrival.proxied = client;
-        return Some(length);
-    }
-    if direction.preamble == Preamble::None {
-        direction.preamble = Preamble::of(stream);
-    }
-    direction.state = State::Clear;
-    None
 }

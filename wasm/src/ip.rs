@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791), IPv6 (RFC 8200), and what tunnels inside them.
 use crate::link::{Layer, Skip};
-use crate::packet::{Datagram, IpFacts, Path, Span, Tunnel};
+use crate::packet::{Datagram, Fragment, IpFacts, Path, Span, Tunnel};
 use crate::reader::Reader;
 
 /// IP protocol numbers that are looked into.
@@ -33,7 +33,7 @@ pub fn ipv4(address: u128) -> Option<[u8; 4]> {
 /// Reads the IP header at the front of `span`.
 ///
 /// # Errors
-/// `NotIp` for a header that is cut off or contradicts itself, `Fragment` for a part of a packet.
+/// `NotIp` for a header that is cut off or contradicts itself.
 #[inline]
 pub fn decode(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
     match span.bytes.first().map(|first| first >> 4) {
@@ -78,19 +78,22 @@ fn decode_v4(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
     }
     // Segmentation offload leaves 0 as the length: the frame's length is all there is.
     let span = if total == 0 { span } else { span.limit(total) };
-    let fragment = u16::from_be_bytes([*fragment0, *fragment1]);
-    if fragment & 0x3fff != 0 {
-        return Err(Skip::Fragment);
-    }
+    let identification = u16::from_be_bytes([*id0, *id1]);
+    let flags = u16::from_be_bytes([*fragment0, *fragment1]);
     Ok(Datagram {
         source: MAPPED | u128::from(u32::from_be_bytes([*s0, *s1, *s2, *s3])),
         destination: MAPPED | u128::from(u32::from_be_bytes([*d0, *d1, *d2, *d3])),
         protocol: *protocol,
         facts: IpFacts {
             ttl: *ttl,
-            dont_fragment: fragment & 0x4000 != 0,
-            identification: Some(u16::from_be_bytes([*id0, *id1])),
+            dont_fragment: flags & 0x4000 != 0,
+            identification: Some(identification),
         },
+        fragment: (flags & 0x3fff != 0).then(|| Fragment {
+            identification: u32::from(identification),
+            offset: (flags & 0x1fff).saturating_mul(8),
+            more: flags & 0x2000 != 0,
+        }),
         payload: span.skip(header).ok_or(Skip::NotIp)?,
         path,
     })
@@ -106,34 +109,13 @@ fn decode_v6(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
         let destination = u128::from_be_bytes(*reader.array()?);
         Ok::<_, crate::reader::Short>((length, next, hop_limit, source, destination))
     };
-    let (length, mut next, ttl, source, destination) =
-        fixed(&mut reader).map_err(|_| Skip::NotIp)?;
+    let (length, next, ttl, source, destination) = fixed(&mut reader).map_err(|_| Skip::NotIp)?;
     let mut payload = span.skip(40).ok_or(Skip::NotIp)?;
     // BIG TCP and jumbograms (RFC 2675) leave 0 as the length.
     if length != 0 {
         payload = payload.limit(length);
     }
-    for _ in 0..EXTENSIONS {
-        let [following, size, bytes2, bytes3] = match next {
-            // Hop-by-hop, routing, fragment, authentication, destination options, mobility.
-            0 | 43 | 44 | 51 | 60 | 135 => *payload.head::<4>().ok_or(Skip::NotIp)?,
-            _ => break,
-        };
-        let size = match next {
-            44 => {
-                // Offset and "more fragments"; both zero is an atomic fragment (RFC 6946).
-                if u16::from_be_bytes([bytes2, bytes3]) & 0xfff9 != 0 {
-                    return Err(Skip::Fragment);
-                }
-                8
-            }
-            51 => usize::from(size).saturating_add(2).saturating_mul(4),
-            _ => usize::from(size).saturating_add(1).saturating_mul(8),
-        };
-        payload = payload.skip(size).ok_or(Skip::NotIp)?;
-        next = following;
-    }
-    Ok(Datagram {
+    extensions(Datagram {
         source,
         destination,
         protocol: next,
@@ -142,9 +124,45 @@ fn decode_v6(span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
             dont_fragment: true,
             identification: None,
         },
+        fragment: None,
         payload,
         path,
     })
+}
+
+/// Skips extension headers of IPv6 in front of the payload, up to a fragment's.
+///
+/// # Errors
+/// `NotIp` if one is cut off.
+pub fn extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
+    for _ in 0..EXTENSIONS {
+        // Hop-by-hop, routing, fragment, authentication, destination options, mobility.
+        if !matches!(datagram.protocol, 0 | 43 | 44 | 51 | 60 | 135) {
+            break;
+        }
+        let payload = datagram.payload;
+        let [next, length, high, low] = *payload.head::<4>().ok_or(Skip::NotIp)?;
+        let length = match datagram.protocol {
+            44 => 8,
+            51 => usize::from(length).saturating_add(2).saturating_mul(4),
+            _ => usize::from(length).saturating_add(1).saturating_mul(8),
+        };
+        let fragment = datagram.protocol == 44;
+        datagram.protocol = next;
+        datagram.payload = payload.skip(length).ok_or(Skip::NotIp)?;
+        // Offset and "more fragments"; both zero is an atomic fragment (RFC 6946).
+        let place = u16::from_be_bytes([high, low]);
+        if fragment && place & 0xfff9 != 0 {
+            let [.., i0, i1, i2, i3] = *payload.head::<8>().ok_or(Skip::NotIp)?;
+            datagram.fragment = Some(Fragment {
+                identification: u32::from_be_bytes([i0, i1, i2, i3]),
+                offset: place & 0xfff8,
+                more: place & 1 == 1,
+            });
+            break;
+        }
+    }
+    Ok(datagram)
 }
 
 /// The packet inside `datagram`, if it is a tunnel's.

@@ -1,8 +1,8 @@
 //! Captured packets in, ClientHello events out.
 //!
 //! A batch of pcap records lies in linear memory; [`engine::Engine`] decodes each packet
-//! ([`link`], [`ip`], [`tcp`]), follows connections ([`flow`]) and puts together what arrives in
-//! pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
+//! ([`link`], [`ip`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and puts
+//! together what arrives in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
 //! fingerprint it, and [`event`] writes one JSON line for it.
 //!
 //! Nothing allocates and nothing panics: every table has its size in [`limits`], every read goes
@@ -15,10 +15,12 @@
 pub mod abi;
 pub mod client_hello;
 pub mod community_id;
+pub mod connections;
 pub mod digest;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod fragments;
 pub mod grease;
 pub mod ip;
 pub mod ja3;
@@ -28,11 +30,14 @@ pub mod limits;
 pub mod link;
 pub mod lists;
 pub mod number;
+pub mod output;
 pub mod packet;
+pub mod pieces;
 pub mod preamble;
 pub mod reader;
 pub mod record;
 pub mod stream;
+pub mod table;
 pub mod tcp;
 pub mod text;
 

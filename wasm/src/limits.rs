@@ -9,6 +9,14 @@ pub const STREAMS: usize = 2_048;
 pub const STREAM_BYTES: usize = 5 + 16_384;
 /// Separate stretches of bytes kept of one stream: the holes that segments out of order leave.
 pub const STREAM_RANGES: usize = 32;
+/// IP packets that are put together of fragments at a time.
+pub const FRAGMENTED: usize = 128;
+/// Longest IP packet, its header left out.
+pub const FRAGMENTED_BYTES: usize = 65_535;
+/// Separate stretches of bytes kept of one such packet.
+pub const FRAGMENTED_RANGES: usize = 64;
+/// Microseconds that fragments wait for others, as Linux has it.
+pub const FRAGMENTED_US: u64 = 30_000_000;
 /// Longest ClientHello message that is read, its four header bytes included.
 pub const HELLO_BYTES: usize = 65_536;
 /// Code points in all lists of a ClientHello up to which raw strings and lists are printed;

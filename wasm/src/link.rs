@@ -27,8 +27,6 @@ pub enum Skip {
     LinkType,
     /// Not IP, or a header that is cut off or contradicts itself.
     NotIp,
-    /// A fragment of an IP packet.
-    Fragment,
 }
 
 /// Where the packets of a capture of `link_type` (LINKTYPE_* or DLT_*) begin, and how many
@@ -63,15 +61,38 @@ fn start(link_type: u32, frame: Span<'_>) -> Result<(Layer, usize), Skip> {
     }
 }
 
-/// Finds the innermost IP packet in `frame`.
+/// Finds the innermost IP packet in `frame`, or the fragment of one on the way to it.
 ///
 /// # Errors
 /// Why there is none.
 #[inline]
 pub fn decode(link_type: u32, frame: Span<'_>) -> Result<Datagram<'_>, Skip> {
-    let (mut layer, offset) = start(link_type, frame)?;
-    let mut span = frame.skip(offset).ok_or(Skip::NotIp)?;
-    let mut path = Path::EMPTY;
+    let (layer, offset) = start(link_type, frame)?;
+    let span = frame.skip(offset).ok_or(Skip::NotIp)?;
+    innermost(layer, span, Path::EMPTY)
+}
+
+/// Goes on with an IP packet that was put together of fragments.
+///
+/// # Errors
+/// Why there is nothing in it.
+pub fn resume(datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
+    let mut datagram = datagram;
+    if datagram.facts.identification.is_none() {
+        datagram = ip::extensions(datagram)?;
+    }
+    match ip::tunnel(&datagram) {
+        None => Ok(datagram),
+        Some((tunnel, inner, inside)) => {
+            datagram.path.push_tunnel(tunnel);
+            innermost(inner, inside, datagram.path)
+        }
+    }
+}
+
+#[inline]
+fn innermost(layer: Layer, span: Span<'_>, path: Path) -> Result<Datagram<'_>, Skip> {
+    let (mut layer, mut span, mut path) = (layer, span, path);
     for _ in 0..LAYERS {
         (layer, span) = match layer {
             Layer::Ethernet => ethernet(span).ok_or(Skip::NotIp)?,
@@ -82,6 +103,9 @@ pub fn decode(link_type: u32, frame: Span<'_>) -> Result<Datagram<'_>, Skip> {
             Layer::Ppp => ppp(span).ok_or(Skip::NotIp)?,
             Layer::Ip => {
                 let datagram = ip::decode(span, path)?;
+                if datagram.fragment.is_some() {
+                    return Ok(datagram);
+                }
                 match ip::tunnel(&datagram) {
                     None => return Ok(datagram),
                     Some((tunnel, inner, inside)) => {

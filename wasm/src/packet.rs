@@ -151,6 +151,17 @@ pub struct IpFacts {
     pub identification: Option<u16>,
 }
 
+/// Which part of an IP packet this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Identification; fragments of one packet have the same.
+    pub identification: u32,
+    /// Offset of the part, bytes.
+    pub offset: u16,
+    /// Other parts lie behind.
+    pub more: bool,
+}
+
 /// The innermost IP packet of a captured one.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
@@ -162,6 +173,8 @@ pub struct Datagram<'a> {
     pub protocol: u8,
     /// Facts of the IP header.
     pub facts: IpFacts,
+    /// Set if `payload` is a part only.
+    pub fragment: Option<Fragment>,
     /// What the IP header carries.
     pub payload: Span<'a>,
     /// Tags and tunnels around it.

@@ -1,6 +1,7 @@
 //! TLS records (RFC 8446, section 5.1): finds the ClientHello at the front of a byte stream, in
 //! however many records it lies.
 use crate::limits::HELLO_BYTES;
+use crate::stream::Progress;
 
 /// What the bytes so far are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,8 @@ const CLIENT_HELLO: u8 = 1;
 /// 2^14 and the expansion that RFC 5246, section 6.2.3 allows.
 const RECORD_BYTES: usize = 16_384 + 2_048;
 
-impl Walk {
-    /// At the start of a stream.
-    pub const START: Self = Self {
+impl Progress for Walk {
+    const START: Self = Self {
         offset: 0,
         left: 0,
         have: 0,
@@ -59,7 +59,9 @@ impl Walk {
         follow_up: false,
         early_data: false,
     };
+}
 
+impl Walk {
     /// After a ClientHello: at the front of what may become a second one.
     #[must_use]
     pub fn follow_up(early_data: bool) -> Self {
