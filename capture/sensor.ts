@@ -139,6 +139,7 @@ export class Sensor {
       flows_held: parser.flowsHeld,
       flows_evicted: parser.flowsEvicted,
       wasm_traps: traps,
+      memory_bytes: Deno.memoryUsage().rss,
     };
   }
 

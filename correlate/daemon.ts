@@ -130,9 +130,10 @@ export async function runCorrelator(
     signal,
   });
   const reporting = new AbortController();
-  const reporter = database === undefined
-    ? Promise.resolve()
-    : reportMetrics({ database, metrics, host, log, signal: reporting.signal });
+  const reporter = database === undefined ? Promise.resolve() : reportMetrics({
+    ...{ database, metrics, sensors: pipeline.sensors, host, log },
+    signal: reporting.signal,
+  });
   const delivering = new AbortController();
   const delivered = delivery?.run(delivering.signal) ?? Promise.resolve();
 

@@ -160,7 +160,8 @@ function isStats(raw: Loose<StatsEvent>): boolean {
     isCount(raw.handshakes) &&
     isCount(raw.flows_held) &&
     isCount(raw.flows_evicted) &&
-    isCount(raw.wasm_traps);
+    isCount(raw.wasm_traps) &&
+    mayBeCount(raw.memory_bytes);
 }
 
 function isRequest(raw: Raw & Loose<RequestEvent>): boolean {

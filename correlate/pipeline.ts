@@ -9,6 +9,7 @@ import { EventIds } from "./event_id.ts";
 import { Join, type Joined, type JoinOptions } from "./join.ts";
 import { parseHttpEvent, parseNetworkEvent, type Refusal } from "./parse.ts";
 import type { AddressPrivacy } from "./privacy.ts";
+import { SensorStats } from "./sensor_stats.ts";
 
 /** Where rows go: the spool, a file, stdout. */
 export interface RowSink {
@@ -43,6 +44,7 @@ export class Pipeline {
   readonly join: Join;
   readonly network: InputCounts = inputCounts();
   readonly http: InputCounts = inputCounts();
+  readonly sensors: SensorStats = new SensorStats();
   readonly #options: PipelineOptions;
   readonly #ids: EventIds;
   #count = 0;
@@ -67,6 +69,7 @@ export class Pipeline {
     } else {
       counts.control++;
       this.join.stats();
+      this.sensors.take(parsed.event);
     }
   }
 

@@ -151,6 +151,8 @@ export interface StatsEvent {
   readonly flows_held: number;
   readonly flows_evicted: number;
   readonly wasm_traps: number;
+  /** Resident memory of the sensor, bytes. */
+  readonly memory_bytes?: number;
 }
 
 /** What a sensor writes to `network.socket`. */

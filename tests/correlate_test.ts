@@ -38,7 +38,11 @@ Deno.test("correlate: from both sockets to the tables", async () => {
   const ts = nowUs();
   const conn = { conn: 1, conn_ts: ts };
 
-  assert.ok(await sensor.send(stats({ ts })));
+  assert.ok(
+    await sensor.send(
+      stats({ ts, packets: 70, kernel_drops: 3, memory_bytes: 5e7 }),
+    ),
+  );
   assert.ok(await sensor.send(handshake({ ts, seq: 1 })));
   assert.ok(
     await sensor.send(
@@ -130,6 +134,19 @@ Deno.test("correlate: from both sockets to the tables", async () => {
   assert.equal(accounted, received);
 
   assert.equal(await correlate.stop(), 0);
+  const sensors = await db.query<Record<string, unknown>>(
+    sql`SELECT instance, metric, argMax(value, ts) AS newest FROM pipeline_metrics
+      WHERE component = 'capture' AND metric IN ('capture_packets_total', 'capture_kernel_drops_total', 'process_resident_memory_bytes')
+      GROUP BY instance, metric ORDER BY metric`,
+  );
+  assert.deepEqual(
+    sensors.map(({ instance, metric, newest }) => [instance, metric, newest]),
+    [
+      ["edge1", "capture_kernel_drops_total", 3],
+      ["edge1", "capture_packets_total", 70],
+      ["edge1", "process_resident_memory_bytes", 5e7],
+    ],
+  );
   const lines = (await Deno.readTextFile(`${folder.path}/events.ndjson`)).trim()
     .split("\n");
   assert.equal(lines.length, 5);
