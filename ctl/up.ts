@@ -102,8 +102,9 @@ The embedded database runs only where correlate.toml names no other.
         login: "deno task ja4ctl login NAME",
       });
       await aborted(signal);
-      await supervisor.stop();
+      // Before the stop, which takes the store along.
       await journal.flush(1000);
+      await supervisor.stop();
     } catch (thrown) {
       if (signal.aborted) return EXIT.ok;
       throw thrown;
