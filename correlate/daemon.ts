@@ -31,6 +31,7 @@ import {
   openSinks,
 } from "./setup.ts";
 import type { Spool } from "./spool.ts";
+import { StoreLatency } from "./store_latency.ts";
 
 /** How often the end of a drain is looked for. */
 const DRAIN_PROBE_MS = 10;
@@ -70,6 +71,7 @@ export async function runCorrelator(
   Deno.addSignalListener("SIGHUP", reopen);
   stack.defer(() => Deno.removeSignalListener("SIGHUP", reopen));
 
+  const latency = spool && new StoreLatency();
   const pipeline = new Pipeline({
     join: joinOptions(config.join, config.filter, randomSeed()),
     privacy: await openPrivacy(config),
@@ -78,6 +80,8 @@ export async function runCorrelator(
     host: hashName(host),
     epoch: spool?.epoch ?? startedS,
     nextSeq: spool && (() => spool.nextSeq),
+    appended: latency &&
+      ((seq, waitedMs) => latency.appended(seq, monotonicMs() - waitedMs)),
   });
   pipeline.join.advance(monotonicMs(), wallUs());
 
@@ -116,11 +120,14 @@ export async function runCorrelator(
         instance: host,
         retryMaxMs: config.spool.retry_max_ms,
         random: Math.random,
+        stored: (batch) => {
+          if (!batch.recovered) latency?.stored(batch, monotonicMs());
+        },
       });
 
   const clock = new Clock(config, { pipeline, spool, sinks });
   const metrics = new CorrelateMetrics({
-    ...{ pipeline, network, http, spool, delivery, sinks },
+    ...{ pipeline, network, http, spool, delivery, latency, sinks },
     loopLagMs: () => clock.takeLagMs(),
   });
   const health = serveHealth({

@@ -30,6 +30,8 @@ export interface DeliveryOptions {
   readonly retryMaxMs: number;
   /** 0 <= n < 1, for the jitter. */
   readonly random: () => number;
+  /** Told of each batch once its rows are in the database. */
+  readonly stored?: ((batch: Batch) => void) | undefined;
   /** First pause between two tries, milliseconds. @default 500 */
   readonly retryMinMs?: number;
 }
@@ -111,6 +113,7 @@ export class Delivery {
         signal,
       });
     }
+    this.#options.stored?.(batch);
     await this.#writeCatalog(events, batch.token, signal);
     await this.#record(batch, events, signal);
     this.counts.batches++;

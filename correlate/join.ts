@@ -139,7 +139,7 @@ export class Join {
     evicted: { capacity: 0, source_quota: 0, generations: 0 },
   };
   readonly #options: JoinOptions;
-  readonly #emit: (joined: Joined) => void;
+  readonly #emit: (joined: Joined, waitedMs: number) => void;
   readonly #table: ConnectionTable;
   readonly #holds: HoldQueue;
   readonly #evicted: RecentKeys;
@@ -155,7 +155,11 @@ export class Join {
   #steppedUntilMs = -Infinity;
   #captureHeardMs: number | undefined;
 
-  constructor(options: JoinOptions, emit: (joined: Joined) => void) {
+  /** `emit` takes each row, and how long its request waited for a handshake. */
+  constructor(
+    options: JoinOptions,
+    emit: (joined: Joined, waitedMs: number) => void,
+  ) {
     this.#options = options;
     this.#emit = emit;
     this.#table = new ConnectionTable({
@@ -265,9 +269,9 @@ export class Join {
     }
     const request = this.#withClient(received);
     this.#setKey(request, request.http_version === "3" ? TRANSPORT.quic : 0);
-    if (this.#match(request)) return;
+    if (this.#match(request, 0)) return;
     const reason = this.#reasonNow(request);
-    if (reason !== undefined) return this.#orphan(request, reason);
+    if (reason !== undefined) return this.#orphan(request, reason, 0);
     if (this.#holds.full) this.#expireHold(this.#holds.oldest);
     // The key may be that of the expired one by now.
     this.#setKey(request, request.http_version === "3" ? TRANSPORT.quic : 0);
@@ -359,7 +363,7 @@ export class Join {
   }
 
   /** Emits the request if a handshake of the current key answers for it. */
-  #match(request: RequestEvent): boolean {
+  #match(request: RequestEvent, waitedMs: number): boolean {
     const table = this.#table;
     let match: "conn" | "window" = "conn";
     let entry = this.#findOwned(request);
@@ -379,7 +383,7 @@ export class Join {
       table.move(entry, state, this.#nowMs);
     }
     this.counts.matched[match]++;
-    this.#emit({ match, request, handshake: table.hello(entry) });
+    this.#emit({ match, request, handshake: table.hello(entry) }, waitedMs);
     return true;
   }
 
@@ -467,8 +471,10 @@ export class Join {
     let before = -1;
     for (let entry = holds.firstOf(this.#key); entry >= 0;) {
       const next = holds.sameNext(entry);
-      if (this.#match(holds.request(entry))) holds.remove(entry, before);
-      else before = entry;
+      const waitedMs = holds.waitedMs(entry, this.#nowMs);
+      if (this.#match(holds.request(entry), waitedMs)) {
+        holds.remove(entry, before);
+      } else before = entry;
       entry = next;
     }
   }
@@ -486,9 +492,10 @@ export class Join {
   /** Leaves the key of the request as the current one. */
   #expireHold(entry: number, reason?: OrphanReason): void {
     const request = this.#holds.request(entry);
+    const waitedMs = this.#holds.waitedMs(entry, this.#nowMs);
     this.#holds.keyOf(entry, this.#key);
     this.#holds.remove(entry);
-    this.#orphan(request, reason ?? this.#reasonAfterWait(request));
+    this.#orphan(request, reason ?? this.#reasonAfterWait(request), waitedMs);
   }
 
   #expireHandshakes(): void {
@@ -521,16 +528,20 @@ export class Join {
   #tlsOnly(handshake: HandshakeEvent): void {
     if (!this.#options.emitTlsOrphans) return;
     this.counts.tlsOnly++;
-    this.#emit({ match: "tls_only", handshake });
+    this.#emit({ match: "tls_only", handshake }, 0);
   }
 
-  #orphan(request: RequestEvent, reason: OrphanReason): void {
+  #orphan(
+    request: RequestEvent,
+    reason: OrphanReason,
+    waitedMs: number,
+  ): void {
     if (!this.#options.emitHttpOrphans) {
       this.counts.requestsDiscarded.muted++;
       return;
     }
     this.counts.orphans[reason]++;
-    this.#emit({ match: "none", request, reason });
+    this.#emit({ match: "none", request, reason }, waitedMs);
   }
 }
 

@@ -12,12 +12,14 @@ import {
   Gauge,
   type Registry,
 } from "../lib/metrics.ts";
+import { monotonicMs } from "./clock.ts";
 import type { Delivery } from "./delivery.ts";
 import type { HttpSocket } from "./http_socket.ts";
 import type { LineSink } from "./line_sink.ts";
 import type { NetworkSocket } from "./network_socket.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Spool } from "./spool.ts";
+import type { StoreLatency } from "./store_latency.ts";
 
 /** The parts that are read. */
 export interface Measured {
@@ -26,6 +28,8 @@ export interface Measured {
   readonly http: HttpSocket;
   readonly spool: Spool | undefined;
   readonly delivery: Delivery | undefined;
+  /** Measured where there is a database. */
+  readonly latency: StoreLatency | undefined;
   readonly sinks: readonly LineSink[];
   /** Longest turn of the event loop since the last call, milliseconds. */
   readonly loopLagMs: () => number;
@@ -54,15 +58,28 @@ export interface Reading {
 export class CorrelateMetrics {
   readonly registry: Registry = createRegistry("correlate");
   readonly #metrics: readonly Metric[];
+  readonly #latency: StoreLatency | undefined;
 
   constructor(measured: Measured) {
+    this.#latency = measured.latency;
+    if (this.#latency !== undefined) {
+      this.registry.registerMetric(this.#latency.histogram);
+    }
     this.#metrics = metricsOf(measured);
     for (const metric of this.#metrics) this.#register(metric);
   }
 
-  /** Every value now. A sum stands for the counters of loss, whatever their labels. */
+  /**
+   * Every value now, and the latency since the last call. A sum stands for the counters of loss,
+   * whatever their labels.
+   */
   readings(): Reading[] {
+    const latency = this.#latency?.takeQuantiles(monotonicMs()) ?? [];
     const readings: Reading[] = [
+      ...latency.map(({ quantile, seconds }) => ({
+        metric: `correlate_store_latency_seconds{quantile="${quantile}"}`,
+        value: seconds,
+      })),
       {
         metric: "process_resident_memory_bytes",
         value: Deno.memoryUsage().rss,

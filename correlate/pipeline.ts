@@ -28,6 +28,8 @@ export interface PipelineOptions {
   readonly epoch: number;
   /** The number of the next row, if a sink gives them; else they are counted here from 1. */
   readonly nextSeq?: (() => number) | undefined;
+  /** Told of each row: its number, and how long its event waited in the join. */
+  readonly appended?: ((seq: number, waitedMs: number) => void) | undefined;
 }
 
 /** Totals of one input. received = events of the join + control + invalid. */
@@ -52,7 +54,10 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#ids = new EventIds(options.host, options.epoch);
-    this.join = new Join(options.join, (joined) => this.#write(joined));
+    this.join = new Join(
+      options.join,
+      (joined, waitedMs) => this.#write(joined, waitedMs),
+    );
   }
 
   /** Takes a line of `network.socket`. */
@@ -90,12 +95,13 @@ export class Pipeline {
     }
   }
 
-  #write(joined: Joined): void {
-    const { nextSeq, privacy, sinks } = this.#options;
+  #write(joined: Joined, waitedMs: number): void {
+    const { nextSeq, privacy, sinks, appended } = this.#options;
     const seq = nextSeq?.() ?? ++this.#count;
     const event = privacy.apply(toCorrelated(joined, this.#ids.of(seq)));
     const line = JSON.stringify(event);
     for (const sink of sinks) sink.append(line);
+    appended?.(seq, waitedMs);
   }
 }
 

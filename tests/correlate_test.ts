@@ -15,6 +15,9 @@ function nowUs(): number {
   return Date.now() * 1000;
 }
 
+const LATENCY_50 = 'correlate_store_latency_seconds{quantile="0.5"}';
+const LATENCY_95 = 'correlate_store_latency_seconds{quantile="0.95"}';
+
 /** Connection details that are new for each number. */
 function connectionOf(n: number): Record<string, unknown> {
   return {
@@ -133,6 +136,7 @@ Deno.test("correlate: from both sockets to the tables", async () => {
   accounted += await value('correlate_join_orphans_total{reason="plaintext"}');
   assert.equal(accounted, received);
 
+  assert.equal(await value("correlate_store_latency_seconds_count"), 5);
   assert.equal(await correlate.stop(), 0);
   const sensors = await db.query<Record<string, unknown>>(
     sql`SELECT instance, metric, argMax(value, ts) AS newest FROM pipeline_metrics
@@ -147,6 +151,14 @@ Deno.test("correlate: from both sockets to the tables", async () => {
       ["edge1", "process_resident_memory_bytes", 5e7],
     ],
   );
+  // Batches of 100 ms, one of 300 ms waits; nothing takes longer than the test.
+  const [latency] = await db.query<{ n: string; p50: number; p95: number }>(
+    sql`SELECT count() AS n, maxIf(value, metric = ${LATENCY_50}) AS p50, maxIf(value, metric = ${LATENCY_95}) AS p95
+      FROM pipeline_metrics WHERE component = 'correlate' AND metric IN (${LATENCY_50}, ${LATENCY_95})`,
+  );
+  assert.ok(latency && Number(latency.n) >= 2, "the latency is stored");
+  assert.ok(latency.p50 > 0.02 && latency.p50 <= latency.p95, "a latency");
+  assert.ok(latency.p95 < (nowUs() - ts) / 1e6, `p95 is ${latency.p95} s`);
   const lines = (await Deno.readTextFile(`${folder.path}/events.ndjson`)).trim()
     .split("\n");
   assert.equal(lines.length, 5);
