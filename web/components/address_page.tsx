@@ -14,13 +14,12 @@ import type { RequestRow } from "../data/requests.ts";
 import type { Traffic } from "../data/traffic.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
-import { bytes, compact, count, dayClock, percent } from "./format.ts";
-import { DetectionLines, UserAgentTable, UseTable } from "./lists.tsx";
+import { bytes, compact, count, percent } from "./format.ts";
+import { DetectionLines, UsePanel, UserAgentTable } from "./lists.tsx";
 import { usePage } from "./page_view.ts";
-import { Empty, Panel, PanelError } from "./panel.tsx";
+import { Empty, ErrorCard, Panel } from "./panel.tsx";
 import { RequestsCard } from "./requests_card.tsx";
-import { Moment } from "./text.tsx";
-import { TrafficChart, TrafficLegend } from "./traffic_chart.tsx";
+import { TrafficPanel } from "./traffic_panel.tsx";
 import { HostLink, Ja4Link, networkText } from "./values.tsx";
 
 export interface AddressPageData {
@@ -52,48 +51,31 @@ export function AddressPage(data: AddressPageData): VNode {
           : null}
         <span class="page-note">{range.label}</span>
       </div>
-      {facts.ok ? <Facts facts={facts.value} /> : (
-        <section class="card">
-          <PanelError message={facts.message} />
-        </section>
-      )}
+      {facts.ok
+        ? <Facts facts={facts.value} />
+        : <ErrorCard message={facts.message} />}
       <div class="grid">
-        <Panel
+        <TrafficPanel
           title="Requests over time"
-          class="span-16"
-          loaded={traffic}
-          {...(traffic.ok && traffic.value.requests > 0
-            ? { actions: <TrafficLegend traffic={traffic.value} /> }
-            : {})}
-        >
-          {(value) =>
-            value.requests === 0
-              ? <NoRequests facts={facts} />
-              : <TrafficChart traffic={value} range={range} />}
-        </Panel>
+          traffic={traffic}
+          range={range}
+          empty={<NoRequests facts={facts} />}
+        />
         <DetectionLines lines={data.detections} class="span-8" />
-        <Panel
+        <UsePanel
           title="Fingerprints"
-          class="span-14 flush"
-          loaded={data.fingerprints}
-        >
-          {(rows) => (
-            <UseTable
-              head="JA4"
-              rows={rows}
-              show={(row) => <Ja4Link ja4={row.value} />}
-            />
-          )}
-        </Panel>
-        <Panel title="Hosts" class="span-10 flush" loaded={data.hosts}>
-          {(rows) => (
-            <UseTable
-              head="Host"
-              rows={rows}
-              show={(row) => <HostLink host={row.value} />}
-            />
-          )}
-        </Panel>
+          head="JA4"
+          class="span-14"
+          rows={data.fingerprints}
+          show={(row) => <Ja4Link ja4={row.value} />}
+        />
+        <UsePanel
+          title="Hosts"
+          head="Host"
+          class="span-10"
+          rows={data.hosts}
+          show={(row) => <HostLink host={row.value} />}
+        />
         <Panel
           title="User agents"
           class="span-24 flush"
@@ -129,14 +111,7 @@ function Facts({ facts }: { facts: AddressFacts }): VNode {
         {percent(requests === 0 ? 0 : status5xx / requests)}
       </Fact>
       <Fact name="Sent to it">{bytes(facts.responseBytes)}</Fact>
-      <SeenFacts
-        first={facts.firstSeenMs === undefined
-          ? undefined
-          : <Moment ms={facts.firstSeenMs} format={dayClock} label />}
-        last={facts.lastSeenMs === undefined
-          ? undefined
-          : <Moment ms={facts.lastSeenMs} format={dayClock} label />}
-      />
+      <SeenFacts {...facts} />
     </FactsStrip>
   );
 }

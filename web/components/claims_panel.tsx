@@ -2,61 +2,35 @@ import type { VNode } from "preact";
 import { printable } from "../../lib/text.ts";
 import type { Loaded } from "../data/ask.ts";
 import type { ClaimRow } from "../data/user_agents.ts";
-import { compact, count, percent } from "./format.ts";
-import { Empty, Panel } from "./panel.tsx";
+import { figure, TablePanel } from "./data_table.tsx";
+import { percent } from "./format.ts";
+import { Empty } from "./panel.tsx";
 import { Hostile } from "./text.tsx";
 
 /** Claimed client against handshake. */
 export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
   return (
-    <Panel
+    <TablePanel
       title="User agents against TLS"
       note="does the handshake match the claim?"
-      class="span-10 flush"
+      class="span-10"
       loaded={rows}
-    >
-      {(list) =>
-        list.length === 0
-          ? (
-            <Empty title="No user agent came with a handshake">
-              Both are needed: the request from the web server and the
-              ClientHello of its connection.
-            </Empty>
-          )
-          : (
-            <div
-              class="table-scroll"
-              tabIndex={0}
-              role="region"
-              aria-label="User agents against TLS"
-            >
-              <table class="data">
-                <thead>
-                  <tr>
-                    <th scope="col">Claimed client</th>
-                    <th scope="col" class="num">Requests</th>
-                    <th scope="col">Handshake says</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((row) => (
-                    <tr key={`${row.claim} ${row.handshake}`}>
-                      <td class="clip wide">
-                        <Hostile text={row.claim} max={48} />
-                      </td>
-                      <td class="num" title={count(row.requests)}>
-                        {compact(row.requests)}
-                      </td>
-                      <td>
-                        <Handshake row={row} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-    </Panel>
+      empty={
+        <Empty title="No user agent came with a handshake">
+          Both are needed: the request from the web server and the ClientHello
+          of its connection.
+        </Empty>
+      }
+      columns={[
+        {
+          head: "Claimed client",
+          class: "clip wide",
+          cell: (row) => <Hostile text={row.claim} max={48} />,
+        },
+        figure<ClaimRow>("Requests", (row) => row.requests),
+        { head: "Handshake says", cell: (row) => <Handshake row={row} /> },
+      ]}
+    />
   );
 }
 

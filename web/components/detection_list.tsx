@@ -19,7 +19,7 @@ import ListKeys from "../islands/ListKeys.tsx";
 import { compact, count, plural } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
-import { Empty, PanelError, Switch } from "./panel.tsx";
+import { Empty, ErrorCard, Switch } from "./panel.tsx";
 import { SeverityBadge } from "./severity.tsx";
 import { MiniColumns } from "./small_charts.tsx";
 import { Ago } from "./text.tsx";
@@ -97,11 +97,7 @@ export function DetectionList(
       <Chips query={query} />
       {list.ok
         ? <List query={query} page={list.value} />
-        : (
-          <section class="card">
-            <PanelError message={list.message} />
-          </section>
-        )}
+        : <ErrorCard message={list.message} />}
     </>
   );
 }

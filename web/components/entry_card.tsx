@@ -25,3 +25,46 @@ export function EntryCard(
     </main>
   );
 }
+
+/** The name of an account. */
+export function LoginField({ value }: { value: string }): VNode {
+  return (
+    <label class="field">
+      <span>Login</span>
+      <input
+        class="input"
+        name="login"
+        value={value}
+        autocomplete="username"
+        autocapitalize="none"
+        spellcheck={false}
+        required
+        maxLength={64}
+      />
+    </label>
+  );
+}
+
+/** A password: the one an account has, or from `minLength` characters a new one. */
+export function PasswordField(
+  { label, name, minLength }: {
+    label: string;
+    name: string;
+    minLength?: number;
+  },
+): VNode {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        class="input"
+        type="password"
+        name={name}
+        required
+        {...(minLength === undefined
+          ? { autocomplete: "current-password" }
+          : { autocomplete: "new-password", minLength })}
+      />
+    </label>
+  );
+}

@@ -1,5 +1,7 @@
 /** Labelled figures on top of an entity's page. @module */
 import type { ComponentChildren, VNode } from "preact";
+import { dayClock } from "./format.ts";
+import { Moment } from "./text.tsx";
 
 /** A row of {@linkcode Fact}s. */
 export function FactsStrip(
@@ -20,14 +22,20 @@ export function Fact(
   );
 }
 
-/** When something was first and last seen. */
+/** When something was first and last seen, milliseconds since the epoch. */
 export function SeenFacts(
-  { first, last }: { first: ComponentChildren; last: ComponentChildren },
+  { firstSeenMs, lastSeenMs }: { firstSeenMs?: number; lastSeenMs?: number },
 ): VNode {
   return (
     <>
-      <Fact name="First seen">{first ?? "never"}</Fact>
-      <Fact name="Last seen">{last ?? "never"}</Fact>
+      <Fact name="First seen">{seen(firstSeenMs)}</Fact>
+      <Fact name="Last seen">{seen(lastSeenMs)}</Fact>
     </>
   );
+}
+
+function seen(ms: number | undefined): ComponentChildren {
+  return ms === undefined
+    ? "never"
+    : <Moment ms={ms} format={dayClock} label />;
 }

@@ -23,13 +23,13 @@ import { withRange } from "../data/range.ts";
 import type { Traffic } from "../data/traffic.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
-import { compact, count, dayClock, percent, plural } from "./format.ts";
-import { DetectionLines, UserAgentTable, UseTable } from "./lists.tsx";
+import { compact, count, percent, plural } from "./format.ts";
+import { DetectionLines, UsePanel, UserAgentTable } from "./lists.tsx";
 import { usePage } from "./page_view.ts";
-import { Card, Empty, Panel, PanelError } from "./panel.tsx";
-import { Ago, Moment } from "./text.tsx";
+import { Card, Empty, ErrorCard, Panel } from "./panel.tsx";
+import { Ago } from "./text.tsx";
 import { ClientBadge } from "./top_panels.tsx";
-import { TrafficChart, TrafficLegend } from "./traffic_chart.tsx";
+import { TrafficPanel } from "./traffic_panel.tsx";
 import { HostLink, IpLink, Ja4Link, Ja4Text } from "./values.tsx";
 
 export interface FingerprintPageData {
@@ -59,26 +59,17 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           : null}
         <span class="page-note">{range.label}</span>
       </div>
-      {facts.ok ? <Facts facts={facts.value} /> : (
-        <section class="card">
-          <PanelError message={facts.message} />
-        </section>
-      )}
+      {facts.ok
+        ? <Facts facts={facts.value} />
+        : <ErrorCard message={facts.message} />}
       <div class="grid">
         <DecodeCard ja4={ja4} facts={facts} lists={lists} />
-        <Panel
+        <TrafficPanel
           title="Requests over time"
-          class="span-16"
-          loaded={traffic}
-          {...(traffic.ok && traffic.value.requests > 0
-            ? { actions: <TrafficLegend traffic={traffic.value} /> }
-            : {})}
-        >
-          {(value) =>
-            value.requests === 0
-              ? <Empty title="No request in this time range" />
-              : <TrafficChart traffic={value} range={range} />}
-        </Panel>
+          traffic={traffic}
+          range={range}
+          empty={<Empty title="No request in this time range" />}
+        />
         <Panel
           title="What the ClientHello offers"
           note="in the order it was sent; GREASE left out"
@@ -106,24 +97,20 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           {({ rows }) => <UserAgentTable rows={rows} addresses />}
         </Panel>
         <NeighboursPanel ja4={ja4} neighbours={data.neighbours} />
-        <Panel title="Addresses" class="span-8 flush" loaded={data.addresses}>
-          {(rows) => (
-            <UseTable
-              head="Address"
-              rows={rows}
-              show={(row) => <IpLink ip={row.value} />}
-            />
-          )}
-        </Panel>
-        <Panel title="Hosts" class="span-8 flush" loaded={data.hosts}>
-          {(rows) => (
-            <UseTable
-              head="Host"
-              rows={rows}
-              show={(row) => <HostLink host={row.value} max={36} />}
-            />
-          )}
-        </Panel>
+        <UsePanel
+          title="Addresses"
+          head="Address"
+          class="span-8"
+          rows={data.addresses}
+          show={(row) => <IpLink ip={row.value} />}
+        />
+        <UsePanel
+          title="Hosts"
+          head="Host"
+          class="span-8"
+          rows={data.hosts}
+          show={(row) => <HostLink host={row.value} max={36} />}
+        />
         <DetectionLines lines={data.detections} class="span-8" />
       </div>
     </>
@@ -144,14 +131,7 @@ function Facts({ facts }: { facts: Ja4Facts }): VNode {
       <Fact name="Client errors">
         {percent(requests === 0 ? 0 : facts.status4xx / requests)}
       </Fact>
-      <SeenFacts
-        first={facts.firstSeenMs === undefined
-          ? undefined
-          : <Moment ms={facts.firstSeenMs} format={dayClock} label />}
-        last={facts.lastSeenMs === undefined
-          ? undefined
-          : <Moment ms={facts.lastSeenMs} format={dayClock} label />}
-      />
+      <SeenFacts {...facts} />
     </FactsStrip>
   );
 }

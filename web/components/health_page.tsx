@@ -11,17 +11,11 @@ import type {
 } from "../data/pipeline.ts";
 import LiveMark from "../islands/LiveMark.tsx";
 import LiveNumber from "../islands/LiveNumber.tsx";
+import { figure, TablePanel } from "./data_table.tsx";
 import { Fact, FactsStrip } from "./facts_strip.tsx";
-import {
-  bytes,
-  compact,
-  count,
-  dayClock,
-  duration,
-  percent,
-} from "./format.ts";
+import { bytes, count, dayClock, duration, percent } from "./format.ts";
 import { usePage } from "./page_view.ts";
-import { Empty, Panel, PanelError } from "./panel.tsx";
+import { Empty, ErrorCard } from "./panel.tsx";
 import { Ago, Moment } from "./text.tsx";
 
 export interface HealthPageData {
@@ -66,11 +60,9 @@ export function HealthPage(data: HealthPageData): VNode {
         <h1>System health</h1>
         <span class="page-note">the last 15 minutes</span>
       </div>
-      {state.ok ? <State state={state.value} /> : (
-        <section class="card">
-          <PanelError message={state.message} />
-        </section>
-      )}
+      {state.ok
+        ? <State state={state.value} />
+        : <ErrorCard message={state.message} />}
       <div class="grid">
         <PartsPanel parts={data.parts} />
         <CorrelationPanel rows={data.correlation} />
@@ -110,73 +102,65 @@ function State({ state }: { state: PipelineState }): VNode {
 
 function PartsPanel({ parts }: { parts: Loaded<PartState[]> }): VNode {
   return (
-    <Panel title="Parts" class="span-16 flush" loaded={parts}>
-      {(list) =>
-        list.length === 0
-          ? (
-            <Empty title="No part has reported yet">
-              Parts report when they are run by <code>task up</code> or{" "}
-              <code>task demo</code>, or when their metrics are collected.
-            </Empty>
-          )
-          : (
-            <div
-              class="table-scroll"
-              tabIndex={0}
-              role="region"
-              aria-label="Parts"
-            >
-              <table class="data">
-                <thead>
-                  <tr>
-                    <th scope="col">Part</th>
-                    <th scope="col">State</th>
-                    <th scope="col" class="num">Since</th>
-                    <th scope="col" class="num">Last counters</th>
-                    <th scope="col" class="num">Lost since start</th>
-                    <th scope="col" class="num">Memory</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((part) => (
-                    <tr key={part.component}>
-                      <th scope="row">
-                        {printable(part.component)}
-                        <span class="second">
-                          {PART_WORDS[part.component] ?? ""}
-                        </span>
-                      </th>
-                      <td>
-                        {part.event === ""
-                          ? <span class="muted">not supervised</span>
-                          : <EventBadge event={part.event} />}
-                      </td>
-                      <td class="num muted">
-                        {part.eventMs === undefined
-                          ? "–"
-                          : <Ago ms={part.eventMs} />}
-                      </td>
-                      <td class="num muted">
-                        {part.metricsMs === undefined
-                          ? "–"
-                          : <Ago ms={part.metricsMs} />}
-                      </td>
-                      <td class={part.dropped > 0 ? "num bad strong" : "num"}>
-                        {part.metricsMs === undefined
-                          ? "–"
-                          : count(part.dropped)}
-                      </td>
-                      <td class="num">
-                        {part.memory === undefined ? "–" : bytes(part.memory)}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-    </Panel>
+    <TablePanel
+      title="Parts"
+      class="span-16"
+      loaded={parts}
+      empty={
+        <Empty title="No part has reported yet">
+          Parts report when they are run by <code>task up</code> or{" "}
+          <code>task demo</code>, or when their metrics are collected.
+        </Empty>
+      }
+      columns={[
+        {
+          head: "Part",
+          names: true,
+          cell: ({ component }) => (
+            <>
+              {printable(component)}
+              <span class="second">{PART_WORDS[component] ?? ""}</span>
+            </>
+          ),
+        },
+        {
+          head: "State",
+          cell: ({ event }) =>
+            event === ""
+              ? <span class="muted">not supervised</span>
+              : <EventBadge event={event} />,
+        },
+        {
+          head: "Since",
+          num: true,
+          class: "muted",
+          cell: ({ eventMs }) => agoOrNothing(eventMs),
+        },
+        {
+          head: "Last counters",
+          num: true,
+          class: "muted",
+          cell: ({ metricsMs }) => agoOrNothing(metricsMs),
+        },
+        {
+          head: "Lost since start",
+          num: true,
+          class: ({ dropped }) => dropped > 0 ? "bad strong" : "",
+          cell: (part) =>
+            part.metricsMs === undefined ? "–" : count(part.dropped),
+        },
+        {
+          head: "Memory",
+          num: true,
+          cell: ({ memory }) => memory === undefined ? "–" : bytes(memory),
+        },
+      ]}
+    />
   );
+}
+
+function agoOrNothing(ms: number | undefined): VNode | string {
+  return ms === undefined ? "–" : <Ago ms={ms} />;
 }
 
 function EventBadge({ event }: { event: string }): VNode {
@@ -186,124 +170,80 @@ function EventBadge({ event }: { event: string }): VNode {
 }
 
 function CorrelationPanel({ rows }: { rows: Loaded<CorrelationRow[]> }): VNode {
+  const list = rows.ok ? rows.value : [];
+  const total = list.reduce((sum, row) => sum + row.events, 0);
   return (
-    <Panel
+    <TablePanel
       title="Correlation"
       note="the last hour"
-      class="span-8 flush"
+      class="span-8"
       loaded={rows}
-    >
-      {(list) => {
-        const total = list.reduce((sum, row) => sum + row.events, 0);
-        if (total === 0) {
-          return (
-            <Empty title="No event in the last hour">
-              Neither requests nor handshakes have been stored.
-            </Empty>
-          );
-        }
-        return (
-          <table class="data">
-            <thead>
-              <tr>
-                <th scope="col">Match</th>
-                <th scope="col" class="num">Events</th>
-                <th scope="col" class="num">Share</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.map((row) => (
-                <tr key={row.match}>
-                  <td>{MATCH_WORDS[row.match] ?? printable(row.match)}</td>
-                  <td class="num">{compact(row.events)}</td>
-                  <td class="num">{percent(row.events / total)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        );
-      }}
-    </Panel>
+      empty={
+        <Empty title="No event in the last hour">
+          Neither requests nor handshakes have been stored.
+        </Empty>
+      }
+      columns={[
+        {
+          head: "Match",
+          cell: (row) => MATCH_WORDS[row.match] ?? printable(row.match),
+        },
+        figure<CorrelationRow>("Events", (row) => row.events),
+        {
+          head: "Share",
+          num: true,
+          cell: (row) => percent(row.events / Math.max(1, total)),
+        },
+      ]}
+    />
   );
 }
 
 function EventsPanel({ events }: { events: Loaded<ProcessEvent[]> }): VNode {
   const { zone } = usePage();
   return (
-    <Panel
+    <TablePanel
       title="What happened"
       note={`newest first, times in ${zone}`}
-      class="span-16 flush"
+      label="Events of the processes"
+      class="span-16"
+      tall
       loaded={events}
-    >
-      {(list) =>
-        list.length === 0
-          ? <Empty title="Nothing has happened to a process" />
-          : (
-            <div
-              class="table-scroll tall"
-              tabIndex={0}
-              role="region"
-              aria-label="Events of the processes"
-            >
-              <table class="data">
-                <thead>
-                  <tr>
-                    <th scope="col">Time</th>
-                    <th scope="col">Part</th>
-                    <th scope="col">Event</th>
-                    <th scope="col">Detail</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((event, index) => (
-                    <tr key={index}>
-                      <td class="mono nowrap">
-                        <Moment ms={event.tsMs} format={dayClock} />
-                      </td>
-                      <td>{printable(event.component)}</td>
-                      <td>
-                        <EventBadge event={event.event} />
-                      </td>
-                      <td class="wrap">{printable(event.detail)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-    </Panel>
+      empty={<Empty title="Nothing has happened to a process" />}
+      columns={[
+        {
+          head: "Time",
+          class: "mono nowrap",
+          cell: (event) => <Moment ms={event.tsMs} format={dayClock} />,
+        },
+        { head: "Part", cell: (event) => printable(event.component) },
+        { head: "Event", cell: ({ event }) => <EventBadge event={event} /> },
+        {
+          head: "Detail",
+          class: "wrap",
+          cell: (event) => printable(event.detail),
+        },
+      ]}
+    />
   );
 }
 
 function TablesPanel({ tables }: { tables: Loaded<TableSize[]> }): VNode {
   return (
-    <Panel title="Tables" class="span-8 flush" loaded={tables}>
-      {(list) =>
-        list.length === 0
-          ? <Empty title="No table holds anything yet" />
-          : (
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Table</th>
-                  <th scope="col" class="num">Rows</th>
-                  <th scope="col" class="num">On disk</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((table) => (
-                  <tr key={table.table}>
-                    <td class="mono">{printable(table.table)}</td>
-                    <td class="num" title={count(table.rows)}>
-                      {compact(table.rows)}
-                    </td>
-                    <td class="num">{bytes(table.bytes)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          )}
-    </Panel>
+    <TablePanel
+      title="Tables"
+      class="span-8"
+      loaded={tables}
+      empty={<Empty title="No table holds anything yet" />}
+      columns={[
+        {
+          head: "Table",
+          class: "mono",
+          cell: ({ table }) => printable(table),
+        },
+        figure<TableSize>("Rows", ({ rows }) => rows),
+        { head: "On disk", num: true, cell: (table) => bytes(table.bytes) },
+      ]}
+    />
   );
 }

@@ -5,114 +5,59 @@ import type { Loaded } from "../data/ask.ts";
 import type { DetectionLine, UserAgentRow } from "../data/address.ts";
 import { withRange } from "../data/range.ts";
 import { claimOf } from "../data/user_agents.ts";
-import { compact, count, percent } from "./format.ts";
+import { type Column, DataTable, figure, TablePanel } from "./data_table.tsx";
+import { percent } from "./format.ts";
 import { usePage } from "./page_view.ts";
-import { Empty, Panel } from "./panel.tsx";
+import { Empty } from "./panel.tsx";
 import { SeverityBadge } from "./severity.tsx";
 import { Ago, Hostile } from "./text.tsx";
 
 /** Detections of an address or a fingerprint. */
 export function DetectionLines(
-  { lines, class: className }: {
-    lines: Loaded<DetectionLine[]>;
-    class: string;
-  },
+  { lines, class: span }: { lines: Loaded<DetectionLine[]>; class: string },
 ): VNode {
   const { url } = usePage();
   return (
-    <Panel
+    <TablePanel
       title="Detections"
       note="at any time"
-      class={`${className} flush`}
+      class={span}
       loaded={lines}
-    >
-      {(list) =>
-        list.length === 0 ? <Empty title="Never flagged" /> : (
-          <div
-            class="table-scroll"
-            tabIndex={0}
-            role="region"
-            aria-label="Detections"
-          >
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Severity</th>
-                  <th scope="col" class="num">Score</th>
-                  <th scope="col">Detection</th>
-                  <th scope="col">State</th>
-                  <th scope="col" class="num">Seen</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((line) => (
-                  <tr key={line.id}>
-                    <td>
-                      <SeverityBadge severity={line.severity} />
-                    </td>
-                    <td class="num strong">{line.score.toFixed(2)}</td>
-                    <td class="clip">
-                      <a href={withRange(`/detections/${line.id}`, url)}>
-                        <bdi>{printable(line.title)}</bdi>
-                      </a>
-                    </td>
-                    <td class="muted">{printable(line.state)}</td>
-                    <td class="num muted">
-                      <Ago ms={line.lastSeenMs} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-    </Panel>
-  );
-}
-
-/** Values with their requests and handshakes. */
-export function UseTable<Row extends UseRow>(
-  { head, rows, show }: {
-    head: string;
-    rows: readonly Row[];
-    /** The value as an element. */
-    show: (row: Row) => VNode;
-  },
-): VNode {
-  if (rows.length === 0) return <Empty title="Nothing in this time range" />;
-  const clients = rows.some((row) => row.client !== undefined);
-  return (
-    <div
-      class="table-scroll"
-      tabIndex={0}
-      role="region"
-      aria-label={`${head}: requests and handshakes`}
-    >
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">{head}</th>
-            {clients ? <th scope="col">Likely client</th> : null}
-            <th scope="col" class="num">Requests</th>
-            <th scope="col" class="num">Handshakes</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.value}>
-              <td>{show(row)}</td>
-              {clients ? <td>{row.client || <Unknown />}</td> : null}
-              <td class="num" title={count(row.requests)}>
-                {compact(row.requests)}
-              </td>
-              <td class="num" title={count(row.handshakes)}>
-                {compact(row.handshakes)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+      empty={<Empty title="Never flagged" />}
+      columns={[
+        {
+          head: "Severity",
+          cell: (line) => <SeverityBadge severity={line.severity} />,
+        },
+        {
+          head: "Score",
+          num: true,
+          class: "strong",
+          cell: (line) => line.score.toFixed(2),
+        },
+        {
+          head: "Detection",
+          class: "clip",
+          title: (line) => printable(line.title),
+          cell: (line) => (
+            <a href={withRange(`/detections/${line.id}`, url)}>
+              <bdi>{printable(line.title)}</bdi>
+            </a>
+          ),
+        },
+        {
+          head: "State",
+          class: "muted",
+          cell: (line) => printable(line.state),
+        },
+        {
+          head: "Seen",
+          num: true,
+          class: "muted",
+          cell: (line) => <Ago ms={line.lastSeenMs} />,
+        },
+      ]}
+    />
   );
 }
 
@@ -124,8 +69,37 @@ interface UseRow {
   readonly client?: string;
 }
 
-function Unknown(): VNode {
-  return <span class="muted">unknown</span>;
+/** Values with their requests and handshakes. */
+export function UsePanel<Row extends UseRow>(
+  { title, head, class: span, rows, show }: {
+    title: string;
+    head: string;
+    class: string;
+    rows: Loaded<readonly Row[]>;
+    /** The value as an element. */
+    show: (row: Row) => VNode;
+  },
+): VNode {
+  const clients = rows.ok && rows.value.some((row) => row.client !== undefined);
+  const client: Column<UseRow> = {
+    head: "Likely client",
+    cell: (row) => row.client || <span class="muted">unknown</span>,
+  };
+  return (
+    <TablePanel
+      title={title}
+      label={`${head}: requests and handshakes`}
+      class={span}
+      loaded={rows}
+      empty={<Empty title="Nothing in this time range" />}
+      columns={[
+        { head, cell: show },
+        ...(clients ? [client] : []),
+        figure<UseRow>("Requests", (row) => row.requests),
+        figure<UseRow>("Handshakes", (row) => row.handshakes),
+      ]}
+    />
+  );
 }
 
 /** User agents with their share of the requests shown. */
@@ -141,52 +115,34 @@ export function UserAgentTable(
   }
   const total = rows.reduce((sum, row) => sum + row.requests, 0);
   return (
-    <div
-      class="table-scroll"
-      tabIndex={0}
-      role="region"
-      aria-label="User agents"
-    >
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">Claims to be</th>
-            <th scope="col">User agent</th>
-            {addresses ? <th scope="col" class="num">Addr.</th> : null}
-            <th scope="col" class="num">Requests</th>
-            <th scope="col" class="num">Share</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => {
-            const claim = claimOf(row.user_agent);
-            return (
-              <tr key={row.user_agent}>
-                <td class="nowrap">
-                  <Hostile
-                    text={claim.system === ""
-                      ? claim.product
-                      : `${claim.product} / ${claim.system}`}
-                    max={32}
-                  />
-                </td>
-                <td class="clip muted small mono">
-                  <Hostile text={row.user_agent} max={90} />
-                </td>
-                {addresses
-                  ? <td class="num">{compact(row.addresses)}</td>
-                  : null}
-                <td class="num" title={count(row.requests)}>
-                  {compact(row.requests)}
-                </td>
-                <td class="num">
-                  {percent(total === 0 ? 0 : row.requests / total)}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+    <DataTable<UserAgentRow>
+      label="User agents"
+      rows={rows}
+      columns={[
+        {
+          head: "Claims to be",
+          class: "nowrap",
+          cell: (row) => {
+            const { product, system } = claimOf(row.user_agent);
+            const claim = system === "" ? product : `${product} / ${system}`;
+            return <Hostile text={claim} max={32} />;
+          },
+        },
+        {
+          head: "User agent",
+          class: "clip muted small mono",
+          cell: (row) => <Hostile text={row.user_agent} max={90} />,
+        },
+        ...(addresses
+          ? [figure<UserAgentRow>("Addr.", (row) => row.addresses)]
+          : []),
+        figure<UserAgentRow>("Requests", (row) => row.requests),
+        {
+          head: "Share",
+          num: true,
+          cell: (row) => percent(total === 0 ? 0 : row.requests / total),
+        },
+      ]}
+    />
   );
 }

@@ -33,7 +33,7 @@ import { usePage } from "./page_view.ts";
 import { Empty, Panel } from "./panel.tsx";
 import { ScoreChart } from "./small_charts.tsx";
 import { TopAddresses, TopFingerprints, TopHosts } from "./top_panels.tsx";
-import { TrafficChart, TrafficLegend } from "./traffic_chart.tsx";
+import { TrafficPanel } from "./traffic_panel.tsx";
 
 /** All that the Overview shows; each part may have failed to load by itself. */
 export interface OverviewData {
@@ -89,23 +89,13 @@ export function Overview(data: OverviewData): VNode {
       </div>
       <KpiStrip {...data} />
       <div class="grid">
-        <Panel
+        <TrafficPanel
           title="Traffic by class"
-          class="span-16"
-          loaded={traffic}
-          {...(traffic.ok && traffic.value.requests > 0
-            ? { actions: <TrafficLegend traffic={traffic.value} /> }
-            : {})}
-        >
-          {(value) =>
-            value.requests === 0 ? <NoTraffic {...data} /> : (
-              <TrafficChart
-                traffic={value}
-                range={range}
-                detections={data.lane.ok ? data.lane.value : []}
-              />
-            )}
-        </Panel>
+          traffic={traffic}
+          range={range}
+          detections={data.lane.ok ? data.lane.value : []}
+          empty={<NoTraffic {...data} />}
+        />
         <NeedsAttention page={data.attention} />
         <TopFingerprints rows={data.topFingerprints} order={data.orders.fp} />
         <TopAddresses rows={data.topAddresses} order={data.orders.ip} />

@@ -3,7 +3,8 @@ import type { ComponentChildren, VNode } from "preact";
 import type { Loaded } from "../data/ask.ts";
 import { usePage } from "./page_view.ts";
 
-interface PanelProps<T> {
+/** What a {@linkcode Panel} takes. */
+export interface PanelProps<T> {
   title: string;
   /** Beside the title, quieter. */
   note?: ComponentChildren;
@@ -62,6 +63,15 @@ export function PanelError({ message }: { message: string }): VNode {
         <a class="btn" href={url.pathname + url.search}>Try again</a>
       </p>
     </div>
+  );
+}
+
+/** A card in place of something that could not be loaded. */
+export function ErrorCard({ message }: { message: string }): VNode {
+  return (
+    <section class="card">
+      <PanelError message={message} />
+    </section>
   );
 }
 

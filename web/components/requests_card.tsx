@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import type { Loaded } from "../data/ask.ts";
 import { lanesOf } from "../data/lanes.ts";
 import { LANE_REQUESTS_MAX, type RequestRow } from "../data/requests.ts";
+import { type Column, DataTable } from "./data_table.tsx";
 import { bytes, clockMs, count, duration, zoneLabel } from "./format.ts";
 import { usePage } from "./page_view.ts";
 import { Empty, Panel } from "./panel.tsx";
@@ -115,85 +116,80 @@ function StatusLegend({ rows }: { rows: readonly RequestRow[] }): VNode {
   );
 }
 
+/** A request and the time since the one before it, seconds. */
+type TableRow = RequestRow & { readonly sinceS?: number };
+
 function RequestTable(
   { rows, showHost }: { rows: readonly RequestRow[]; showHost: boolean },
 ): VNode {
   const { zone } = usePage();
+  const shown = rows.slice(0, ROWS).map((row, index): TableRow => {
+    const before = rows[index + 1];
+    return before === undefined
+      ? row
+      : { ...row, sinceS: (row.tsMs - before.tsMs) / 1000 };
+  });
+  const host: Column<TableRow> = {
+    head: "Host",
+    class: "clip",
+    cell: (row) => <Hostile text={row.http_host} max={32} />,
+  };
   return (
-    <div
-      class="table-scroll"
-      tabIndex={0}
-      role="region"
-      aria-label="Newest requests"
+    <DataTable<TableRow>
+      label="Newest requests"
+      rows={shown}
+      columns={[
+        {
+          head: `Time (${zoneLabel(zone)})`,
+          class: "mono nowrap",
+          cell: (row) => <Moment ms={row.tsMs} format={clockMs} />,
+        },
+        { head: "Method", cell: (row) => hostileText(row.http_method, 16) },
+        ...(showHost ? [host] : []),
+        {
+          head: "Path",
+          class: "mono clip",
+          cell: ({ url_path, url_query }) => (
+            <Hostile
+              text={url_query === "" ? url_path : `${url_path}?${url_query}`}
+              max={48}
+            />
+          ),
+        },
+        {
+          head: "Status",
+          num: true,
+          class: (row) =>
+            `strong status-text-${Math.floor(row.status_code / 100)}xx`,
+          cell: (row) => row.match === "tls_only" ? "–" : row.status_code,
+        },
+        { head: "Bytes", num: true, cell: (row) => bytes(row.response_bytes) },
+        {
+          head: "Since last",
+          num: true,
+          cell: ({ sinceS }) => sinceS === undefined ? "–" : duration(sinceS),
+        },
+        {
+          head: "User agent",
+          class: "clip",
+          cell: (row) => <Hostile text={row.user_agent} max={40} />,
+        },
+        { head: "Correlation", cell: (row) => <MatchBadge row={row} /> },
+      ]}
+    />
+  );
+}
+
+function MatchBadge({ row }: { row: RequestRow }): VNode {
+  const match = MATCH_WORDS[row.match];
+  return (
+    <span
+      class={`badge${match?.tone ?? ""}`}
+      title={row.orphan_reason === ""
+        ? match?.title
+        : `${match?.title ?? ""}: ${row.orphan_reason}`}
     >
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">Time ({zoneLabel(zone)})</th>
-            <th scope="col">Method</th>
-            {showHost ? <th scope="col">Host</th> : null}
-            <th scope="col">Path</th>
-            <th scope="col" class="num">Status</th>
-            <th scope="col" class="num">Bytes</th>
-            <th scope="col" class="num">Since last</th>
-            <th scope="col">User agent</th>
-            <th scope="col">Correlation</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, ROWS).map((row, index) => {
-            const before = rows[index + 1];
-            const match = MATCH_WORDS[row.match];
-            const path = row.url_query === ""
-              ? row.url_path
-              : `${row.url_path}?${row.url_query}`;
-            return (
-              <tr key={index}>
-                <td class="mono nowrap">
-                  <Moment ms={row.tsMs} format={clockMs} />
-                </td>
-                <td>{hostileText(row.http_method, 16)}</td>
-                {showHost
-                  ? (
-                    <td class="clip">
-                      <Hostile text={row.http_host} max={32} />
-                    </td>
-                  )
-                  : null}
-                <td class="mono clip">
-                  <Hostile text={path} max={48} />
-                </td>
-                <td
-                  class={`num strong status-text-${
-                    Math.floor(row.status_code / 100)
-                  }xx`}
-                >
-                  {row.match === "tls_only" ? "–" : row.status_code}
-                </td>
-                <td class="num">{bytes(row.response_bytes)}</td>
-                <td class="num">
-                  {before === undefined
-                    ? "–"
-                    : duration((row.tsMs - before.tsMs) / 1000)}
-                </td>
-                <td class="clip">
-                  <Hostile text={row.user_agent} max={40} />
-                </td>
-                <td>
-                  <span
-                    class={`badge${match?.tone ?? ""}`}
-                    title={row.orphan_reason === ""
-                      ? match?.title
-                      : `${match?.title ?? ""}: ${row.orphan_reason}`}
-                  >
-                    {match?.word ?? row.match}
-                  </span>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+      {match?.word ?? row.match}
+    </span>
   );
 }

@@ -10,9 +10,10 @@ import {
   type TopOrder,
   type TopRow,
 } from "../data/top.ts";
-import { compact, count, percent } from "./format.ts";
+import { type Column, figure, TablePanel } from "./data_table.tsx";
+import { count, percent } from "./format.ts";
 import { usePage } from "./page_view.ts";
-import { Empty, Panel, Switch } from "./panel.tsx";
+import { Empty, Switch } from "./panel.tsx";
 import { ShareBar } from "./small_charts.tsx";
 import { HostLink, IpLink, Ja4Link, networkText } from "./values.tsx";
 
@@ -25,34 +26,47 @@ const ORDER_WORDS: Readonly<Record<TopOrder, string>> = {
 /** Share from which a line is marked. */
 const MARKED = 0.5;
 
-function OrderSwitch(
-  { name, order, label }: { name: string; order: TopOrder; label: string },
+const REQUESTS = figure<TopRow>("Requests", (row) => row.requests);
+/** Anomalous share of a line; nothing where none of it is scored. */
+const ANOMALOUS: Column<TopRow> = {
+  head: "Anom.",
+  num: true,
+  class: ({ anomalousShare: share }) =>
+    share === undefined ? "muted" : share >= MARKED ? "bad strong" : "",
+  cell: ({ anomalousShare: share }) =>
+    share === undefined ? "–" : percent(share),
+};
+
+/** A card with a top and the switch of its order, the parameter `name` of the URL. */
+function TopPanel<Row extends TopRow>(
+  { title, name, class: span, order, rows, columns }: {
+    title: string;
+    name: string;
+    class: string;
+    order: TopOrder;
+    rows: Loaded<Row[]>;
+    columns: readonly Column<Row>[];
+  },
 ): VNode {
   const { url } = usePage();
   return (
-    <Switch
-      label={label}
-      options={TOP_ORDERS.map((one) => ({
-        text: ORDER_WORDS[one],
-        href: withParams(url, { [name]: one === "requests" ? "" : one }),
-        current: one === order,
-      }))}
+    <TablePanel
+      title={title}
+      class={span}
+      loaded={rows}
+      columns={columns}
+      empty={<Empty title="Nothing seen in this time range" />}
+      actions={
+        <Switch
+          label={`Order of ${title.toLowerCase()}`}
+          options={TOP_ORDERS.map((one) => ({
+            text: ORDER_WORDS[one],
+            href: withParams(url, { [name]: one === "requests" ? "" : one }),
+            current: one === order,
+          }))}
+        />
+      }
     />
-  );
-}
-
-/** Anomalous share of a line; nothing where none of it is scored. */
-function Anomalous({ row }: { row: TopRow }): VNode {
-  const share = row.anomalousShare;
-  if (share === undefined) return <td class="num muted">–</td>;
-  return (
-    <td class={share >= MARKED ? "num bad strong" : "num"}>{percent(share)}</td>
-  );
-}
-
-function Requests({ row }: { row: TopRow }): VNode {
-  return (
-    <td class="num" title={count(row.requests)}>{compact(row.requests)}</td>
   );
 }
 
@@ -69,158 +83,88 @@ export function ClientBadge(
   );
 }
 
-function NothingSeen(): VNode {
-  return <Empty title="Nothing seen in this time range" />;
+interface TopProps<Row> {
+  readonly rows: Loaded<Row[]>;
+  readonly order: TopOrder;
 }
 
-export function TopFingerprints(
-  { rows, order }: { rows: Loaded<TopFingerprint[]>; order: TopOrder },
-): VNode {
+export function TopFingerprints(top: TopProps<TopFingerprint>): VNode {
   return (
-    <Panel
+    <TopPanel
+      {...top}
       title="Fingerprints"
-      class="span-11 flush"
-      loaded={rows}
-      actions={
-        <OrderSwitch name="fp" order={order} label="Order of fingerprints" />
-      }
-    >
-      {(list) =>
-        list.length === 0 ? <NothingSeen /> : (
-          <div
-            class="table-scroll"
-            tabIndex={0}
-            role="region"
-            aria-label="Fingerprints"
-          >
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">JA4</th>
-                  <th scope="col">Likely client</th>
-                  <th scope="col" class="num">Requests</th>
-                  <th scope="col" class="num">Anom.</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((row) => (
-                  <tr key={row.value}>
-                    <td>
-                      <Ja4Link ja4={row.value} />
-                    </td>
-                    <td class="clip wide">
-                      {row.value === ""
-                        ? null
-                        : <ClientBadge label={row.client} kind={row.kind} />}
-                    </td>
-                    <Requests row={row} />
-                    <Anomalous row={row} />
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-    </Panel>
+      name="fp"
+      class="span-11"
+      columns={[
+        { head: "JA4", cell: (row) => <Ja4Link ja4={row.value} /> },
+        {
+          head: "Likely client",
+          class: "clip wide",
+          cell: (row) =>
+            row.value === ""
+              ? null
+              : <ClientBadge label={row.client} kind={row.kind} />,
+        },
+        REQUESTS,
+        ANOMALOUS,
+      ]}
+    />
   );
 }
 
-export function TopAddresses(
-  { rows, order }: { rows: Loaded<TopAddress[]>; order: TopOrder },
-): VNode {
+export function TopAddresses(top: TopProps<TopAddress>): VNode {
   return (
-    <Panel
+    <TopPanel
+      {...top}
       title="Addresses"
-      class="span-7 flush"
-      loaded={rows}
-      actions={
-        <OrderSwitch name="ip" order={order} label="Order of addresses" />
-      }
-    >
-      {(list) =>
-        list.length === 0 ? <NothingSeen /> : (
-          <div
-            class="table-scroll"
-            tabIndex={0}
-            role="region"
-            aria-label="Addresses"
-          >
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Address</th>
-                  <th scope="col" class="num">Requests</th>
-                  <th scope="col" class="num">Anom.</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((row) => (
-                  <tr key={row.value}>
-                    <td class="address">
-                      <IpLink ip={row.value} />
-                      <span class="second">{networkText(row)}</span>
-                    </td>
-                    <Requests row={row} />
-                    <Anomalous row={row} />
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-    </Panel>
+      name="ip"
+      class="span-7"
+      columns={[
+        {
+          head: "Address",
+          class: "address",
+          cell: (row) => (
+            <>
+              <IpLink ip={row.value} />
+              <span class="second">{networkText(row)}</span>
+            </>
+          ),
+        },
+        REQUESTS,
+        ANOMALOUS,
+      ]}
+    />
   );
 }
 
-export function TopHosts(
-  { rows, order }: { rows: Loaded<TopRow[]>; order: TopOrder },
-): VNode {
+export function TopHosts(top: TopProps<TopRow>): VNode {
+  const list = top.rows.ok ? top.rows.value : [];
+  const most = Math.max(1, ...list.map((row) => row.requests));
   return (
-    <Panel
+    <TopPanel
+      {...top}
       title="Hosts"
-      class="span-6 flush"
-      loaded={rows}
-      actions={<OrderSwitch name="host" order={order} label="Order of hosts" />}
-    >
-      {(list) => {
-        if (list.length === 0) return <NothingSeen />;
-        const most = Math.max(...list.map((row) => row.requests));
-        return (
-          <div
-            class="table-scroll"
-            tabIndex={0}
-            role="region"
-            aria-label="Hosts"
-          >
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Host</th>
-                  <th scope="col">Requests</th>
-                  <th scope="col" class="num">Anom.</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((row) => (
-                  <tr key={row.value}>
-                    <td class="clip wide">
-                      <HostLink host={row.value} max={28} />
-                    </td>
-                    <td title={count(row.requests)}>
-                      <ShareBar
-                        share={row.requests / most}
-                        part={row.anomalousShare ?? 0}
-                        label={`${count(row.requests)} requests`}
-                      />
-                    </td>
-                    <Anomalous row={row} />
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        );
-      }}
-    </Panel>
+      name="host"
+      class="span-6"
+      columns={[
+        {
+          head: "Host",
+          class: "clip wide",
+          cell: (row) => <HostLink host={row.value} max={28} />,
+        },
+        {
+          head: "Requests",
+          title: (row) => count(row.requests),
+          cell: (row) => (
+            <ShareBar
+              share={row.requests / most}
+              part={row.anomalousShare ?? 0}
+              label={`${count(row.requests)} requests`}
+            />
+          ),
+        },
+        ANOMALOUS,
+      ]}
+    />
   );
 }

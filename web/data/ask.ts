@@ -46,6 +46,18 @@ export async function attempt<T>(question: Promise<T>): Promise<Loaded<T>> {
   }
 }
 
+/** {@linkcode attempt} for each panel of a page by its name; they are awaited together. */
+export async function attemptAll<Panels extends Record<string, unknown>>(
+  questions: { readonly [Name in keyof Panels]: Promise<Panels[Name]> },
+): Promise<{ [Name in keyof Panels]: Loaded<Panels[Name]> }> {
+  const named = Object.entries<Promise<unknown>>(questions);
+  const answers = await Promise.all(
+    named.map(async ([name, question]) => [name, await attempt(question)]),
+  );
+  // Each name has the answer of its own question.
+  return Object.fromEntries(answers);
+}
+
 /** For the analyst: no SQL, no names of hosts. The log has the rest. */
 function sentenceFor(error: DatabaseError): string {
   switch (error.code) {

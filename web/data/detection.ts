@@ -1,5 +1,5 @@
 /** One detection with everything its page shows about why, whose and since when. @module */
-import type { Reason, RuleHit, Severity } from "../../lib/events.ts";
+import type { Detection, Reason, RuleHit } from "../../lib/events.ts";
 import { SEVERITIES } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
@@ -8,31 +8,18 @@ import { SORT_KEY } from "./detection_list.ts";
 import { severityOf } from "./severity.ts";
 
 /** A detection and its present triage state. */
-export interface DetectionView {
-  readonly id: string;
+export interface DetectionView extends
+  Omit<
+    Detection,
+    "first_seen" | "last_seen" | "src_ip"
+  > {
   readonly firstSeenMs: number;
   readonly lastSeenMs: number;
   readonly src_ip: string;
-  readonly ja4: string;
-  readonly http_host: string;
-  readonly severity: Severity;
-  readonly score: number;
-  readonly p_value: number;
-  readonly base: number;
-  readonly title: string;
-  readonly summary: string;
-  readonly tags: readonly string[];
-  readonly reasons: readonly Reason[];
-  readonly rules: readonly RuleHit[];
-  readonly requests: number;
-  readonly windows: number;
-  readonly user_agent: string;
   readonly asn: number;
   readonly as_org: string;
   readonly country: string;
   readonly networkKind: string;
-  readonly campaign_id: string;
-  readonly model_id: string;
   readonly state: string;
   readonly verdict: string;
   readonly assignee: string;
@@ -87,35 +74,40 @@ export async function loadDetection(
   };
 }
 
-interface RawDetection {
-  id: string;
-  first_ms: number;
-  last_ms: number;
-  src_ip_text: string;
-  ja4: string;
-  http_host: string;
-  severity_word: string;
-  score_number: number;
-  p_number: number;
-  base_number: number;
-  title: string;
-  summary: string;
-  tags: string[];
-  reasons: string;
-  rules: string;
-  request_count: number;
-  windows: number;
-  user_agent: string;
-  asn: number;
-  country_text: string;
-  as_org: string;
-  network_kind: string;
-  campaign_id: string;
-  model_id: string;
-  state: string;
-  verdict: string;
-  assignee: string;
-}
+/** A row: what the view has under the same name, and what has to be read first. */
+type RawDetection =
+  & Pick<
+    DetectionView,
+    | "id"
+    | "ja4"
+    | "http_host"
+    | "title"
+    | "summary"
+    | "tags"
+    | "windows"
+    | "user_agent"
+    | "asn"
+    | "as_org"
+    | "campaign_id"
+    | "model_id"
+    | "state"
+    | "verdict"
+    | "assignee"
+  >
+  & {
+    first_ms: number;
+    last_ms: number;
+    src_ip_text: string;
+    severity_word: string;
+    score_number: number;
+    p_number: number;
+    base_number: number;
+    reasons: string;
+    rules: string;
+    request_count: number;
+    country_text: string;
+    network_kind: string;
+  };
 
 /** The entries of a JSON array that are what they should be; of broken JSON, none. */
 function readList<T>(json: string, is: (value: unknown) => value is T): T[] {

@@ -2,7 +2,7 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { HealthPage } from "../components/health_page.tsx";
 import { PageContext } from "../components/page_view.ts";
-import { attempt } from "../data/ask.ts";
+import { attemptAll } from "../data/ask.ts";
 import { pageView } from "../data/page.ts";
 import {
   loadCorrelation,
@@ -17,20 +17,16 @@ export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
     const nowMs = ctx.state.now() / 1000;
-    const [state, parts, events, tables, correlation] = await Promise.all([
-      attempt(loadPipelineState(db, nowMs)),
-      attempt(loadParts(db, nowMs)),
-      attempt(loadProcessEvents(db)),
-      attempt(loadTableSizes(db)),
-      attempt(loadCorrelation(db, nowMs)),
-    ]);
+    const panels = await attemptAll({
+      state: loadPipelineState(db, nowMs),
+      parts: loadParts(db, nowMs),
+      events: loadProcessEvents(db),
+      tables: loadTableSizes(db),
+      correlation: loadCorrelation(db, nowMs),
+    });
     return page({
       view: pageView(ctx),
-      state,
-      parts,
-      events,
-      tables,
-      correlation,
+      ...panels,
     });
   },
 });

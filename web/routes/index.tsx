@@ -2,7 +2,7 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { Overview } from "../components/overview.tsx";
 import { PageContext } from "../components/page_view.ts";
-import { attempt } from "../data/ask.ts";
+import { attemptAll } from "../data/ask.ts";
 import { loadCampaigns } from "../data/campaigns.ts";
 import { loadDetectionPage } from "../data/detection_list.ts";
 import {
@@ -38,64 +38,32 @@ export const handler = define.handlers({
       TOP_ORDERS.find((one) => one === ctx.url.searchParams.get(name)) ??
         "requests";
     const orders = { fp: order("fp"), ip: order("ip"), host: order("host") };
-    const [
-      traffic,
-      before,
-      fingerprints,
-      open,
-      lane,
-      pastShare,
-      pipeline,
-      attention,
-      topFingerprints,
-      topAddresses,
-      topHosts,
-      claims,
-      campaigns,
-      histogram,
-      live,
-    ] = await Promise.all([
-      attempt(loadTraffic(db, range)),
-      attempt(loadRequestsBefore(db, range)),
-      attempt(loadFingerprintFigures(db, range)),
-      attempt(loadOpenDetections(db, nowMs)),
-      attempt(loadDetectionColumns(db, range)),
-      attempt(loadPastShare(db, range)),
-      attempt(loadPipelineState(db, nowMs)),
-      attempt(
-        loadDetectionPage(db, {
-          view: "inbox",
-          sort: "severity",
-          filters: new Map(),
-        }, 5),
-      ),
-      attempt(loadTopFingerprints(db, range, orders.fp)),
-      attempt(loadTopAddresses(db, range, orders.ip)),
-      attempt(loadTopHosts(db, range, orders.host)),
-      attempt(loadClaims(db, range)),
-      attempt(loadCampaigns(db, range)),
-      attempt(loadScoreHistogram(db, range)),
-      attempt(askLive(db)),
-    ]);
+    const panels = await attemptAll({
+      traffic: loadTraffic(db, range),
+      before: loadRequestsBefore(db, range),
+      fingerprints: loadFingerprintFigures(db, range),
+      open: loadOpenDetections(db, nowMs),
+      lane: loadDetectionColumns(db, range),
+      pastShare: loadPastShare(db, range),
+      pipeline: loadPipelineState(db, nowMs),
+      attention: loadDetectionPage(db, {
+        view: "inbox",
+        sort: "severity",
+        filters: new Map(),
+      }, 5),
+      topFingerprints: loadTopFingerprints(db, range, orders.fp),
+      topAddresses: loadTopAddresses(db, range, orders.ip),
+      topHosts: loadTopHosts(db, range, orders.host),
+      claims: loadClaims(db, range),
+      campaigns: loadCampaigns(db, range),
+      histogram: loadScoreHistogram(db, range),
+      live: askLive(db),
+    });
     return page({
       view: pageView(ctx),
       range,
       orders,
-      traffic,
-      before,
-      fingerprints,
-      open,
-      lane,
-      pastShare,
-      pipeline,
-      attention,
-      topFingerprints,
-      topAddresses,
-      topHosts,
-      claims,
-      campaigns,
-      histogram,
-      live,
+      ...panels,
     });
   },
 });

@@ -7,7 +7,11 @@ import { audit } from "../auth/audit.ts";
 import { enter } from "../auth/enter.ts";
 import { nextPage } from "../auth/next_page.ts";
 import { BusyError } from "../auth/password.ts";
-import { EntryCard } from "../components/entry_card.tsx";
+import {
+  EntryCard,
+  LoginField,
+  PasswordField,
+} from "../components/entry_card.tsx";
 import { readForm } from "../form.ts";
 import { define } from "../utils.ts";
 
@@ -115,29 +119,8 @@ export default define.page<typeof handler>(({ data }) => (
       {data.token === ""
         ? (
           <>
-            <label class="field">
-              <span>Login</span>
-              <input
-                class="input"
-                name="login"
-                value={data.login}
-                autocomplete="username"
-                autocapitalize="none"
-                spellcheck={false}
-                required
-                maxLength={64}
-              />
-            </label>
-            <label class="field">
-              <span>Password</span>
-              <input
-                class="input"
-                type="password"
-                name="password"
-                autocomplete="current-password"
-                required
-              />
-            </label>
+            <LoginField value={data.login} />
+            <PasswordField label="Password" name="password" />
           </>
         )
         : (

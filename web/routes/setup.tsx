@@ -4,7 +4,11 @@ import { isLogin } from "../../lib/accounts.ts";
 import { audit } from "../auth/audit.ts";
 import { enter } from "../auth/enter.ts";
 import { PASSWORD_MIN, passwordFault } from "../auth/password.ts";
-import { EntryCard } from "../components/entry_card.tsx";
+import {
+  EntryCard,
+  LoginField,
+  PasswordField,
+} from "../components/entry_card.tsx";
 import { readForm } from "../form.ts";
 import { define } from "../utils.ts";
 
@@ -65,41 +69,17 @@ export default define.page<typeof handler>(({ data }) => (
     </Head>
     <form method="post" action="/setup" class="entry-form">
       <input type="hidden" name="token" value={data.token} />
-      <label class="field">
-        <span>Login</span>
-        <input
-          class="input"
-          name="login"
-          value={data.login}
-          autocomplete="username"
-          autocapitalize="none"
-          spellcheck={false}
-          required
-          maxLength={64}
-        />
-      </label>
-      <label class="field">
-        <span>Password, {PASSWORD_MIN} characters or more</span>
-        <input
-          class="input"
-          type="password"
-          name="password"
-          autocomplete="new-password"
-          required
-          minLength={PASSWORD_MIN}
-        />
-      </label>
-      <label class="field">
-        <span>Password again</span>
-        <input
-          class="input"
-          type="password"
-          name="repeated"
-          autocomplete="new-password"
-          required
-          minLength={PASSWORD_MIN}
-        />
-      </label>
+      <LoginField value={data.login} />
+      <PasswordField
+        label={`Password, ${PASSWORD_MIN} characters or more`}
+        name="password"
+        minLength={PASSWORD_MIN}
+      />
+      <PasswordField
+        label="Password again"
+        name="repeated"
+        minLength={PASSWORD_MIN}
+      />
       <button class="btn btn-primary" type="submit">
         Make administrator
       </button>

@@ -3,7 +3,7 @@ import { Head } from "fresh/runtime";
 import { audit } from "../../auth/audit.ts";
 import { DetectionPage } from "../../components/detection_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attempt } from "../../data/ask.ts";
+import { attemptAll } from "../../data/ask.ts";
 import {
   loadDetection,
   loadNeighbours,
@@ -44,25 +44,17 @@ export const handler = define.handlers({
       new Date(detection.lastSeenMs + 1000),
     );
     const { ja4, src_ip, http_host } = detection;
-    const [
-      source,
-      requests,
-      history,
-      neighbours,
-      ja4Facts,
-      ja4Lists,
-      ja4Neighbours,
-      userAgents,
-    ] = await Promise.all([
-      attempt(loadSourceFacts(db, detection)),
-      attempt(loadRequests(db, { src_ip, ja4, http_host, from, to })),
-      attempt(loadTriageHistory(db, id)),
-      attempt(loadNeighbours(db, id)),
-      attempt(loadJa4Facts(db, ja4, day)),
-      attempt(loadJa4Lists(db, ja4)),
-      attempt(loadJa4Neighbours(db, ja4)),
-      attempt(loadJa4UserAgents(db, ja4, day)),
-    ]);
+    const { source, requests, history, neighbours, ...fingerprint } =
+      await attemptAll({
+        source: loadSourceFacts(db, detection),
+        requests: loadRequests(db, { src_ip, ja4, http_host, from, to }),
+        history: loadTriageHistory(db, id),
+        neighbours: loadNeighbours(db, id),
+        ja4Facts: loadJa4Facts(db, ja4, day),
+        ja4Lists: loadJa4Lists(db, ja4),
+        ja4Neighbours: loadJa4Neighbours(db, ja4),
+        userAgents: loadJa4UserAgents(db, ja4, day),
+      });
     return page({
       view: pageView(ctx),
       detection,
@@ -70,7 +62,7 @@ export const handler = define.handlers({
       requests,
       history,
       neighbours,
-      fingerprint: { ja4Facts, ja4Lists, ja4Neighbours, userAgents },
+      fingerprint,
     });
   },
 

@@ -3,7 +3,7 @@ import { Head } from "fresh/runtime";
 import { audit } from "../../auth/audit.ts";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attempt } from "../../data/ask.ts";
+import { attemptAll } from "../../data/ask.ts";
 import {
   loadDetectionPage,
   parseListQuery,
@@ -26,11 +26,11 @@ export const handler = define.handlers({
     const parsed = parseListQuery(ctx.url, range);
     if (!parsed.ok) throw new HttpError(400, parsed.message);
     const { query } = parsed;
-    const [list, counts] = await Promise.all([
-      attempt(loadDetectionPage(db, query)),
-      attempt(loadOpenDetections(db, ctx.state.now() / 1000)),
-    ]);
-    return page({ view: pageView(ctx), query, list, counts });
+    const panels = await attemptAll({
+      list: loadDetectionPage(db, query),
+      counts: loadOpenDetections(db, ctx.state.now() / 1000),
+    });
+    return page({ view: pageView(ctx), query, ...panels });
   },
 
   async POST(ctx) {

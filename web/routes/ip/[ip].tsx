@@ -9,7 +9,7 @@ import {
   loadUsedHosts,
   loadUsedUserAgents,
 } from "../../data/address.ts";
-import { attempt } from "../../data/ask.ts";
+import { attemptAll } from "../../data/ask.ts";
 import { pageRange, pageView } from "../../data/page.ts";
 import { withRange } from "../../data/range.ts";
 import { loadRequests } from "../../data/requests.ts";
@@ -29,34 +29,20 @@ export const handler = define.handlers({
     if (ip !== text) return ctx.redirect(withRange(`/ip/${ip}`, ctx.url), 301);
     const range = await pageRange(ctx);
     const { from, to } = range;
-    const [
-      facts,
-      traffic,
-      fingerprints,
-      hosts,
-      userAgents,
-      detections,
-      requests,
-    ] = await Promise.all([
-      attempt(loadAddressFacts(db, ip, range)),
-      attempt(loadTraffic(db, range, { src_ip: ip })),
-      attempt(loadUsedFingerprints(db, ip, range)),
-      attempt(loadUsedHosts(db, ip, range)),
-      attempt(loadUsedUserAgents(db, ip, range)),
-      attempt(loadDetectionsOf(db, { src_ip: ip })),
-      attempt(loadRequests(db, { src_ip: ip, from, to })),
-    ]);
+    const panels = await attemptAll({
+      facts: loadAddressFacts(db, ip, range),
+      traffic: loadTraffic(db, range, { src_ip: ip }),
+      fingerprints: loadUsedFingerprints(db, ip, range),
+      hosts: loadUsedHosts(db, ip, range),
+      userAgents: loadUsedUserAgents(db, ip, range),
+      detections: loadDetectionsOf(db, { src_ip: ip }),
+      requests: loadRequests(db, { src_ip: ip, from, to }),
+    });
     return page({
       view: pageView(ctx),
       ip,
       range,
-      facts,
-      traffic,
-      fingerprints,
-      hosts,
-      userAgents,
-      detections,
-      requests,
+      ...panels,
     });
   },
 });

@@ -3,7 +3,7 @@ import { Head } from "fresh/runtime";
 import { FingerprintPage } from "../../components/fingerprint_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { loadDetectionsOf } from "../../data/address.ts";
-import { attempt } from "../../data/ask.ts";
+import { attemptAll } from "../../data/ask.ts";
 import {
   loadJa4Addresses,
   loadJa4Facts,
@@ -30,37 +30,21 @@ export const handler = define.handlers({
       );
     }
     const range = await pageRange(ctx);
-    const [
-      facts,
-      lists,
-      traffic,
-      userAgents,
-      addresses,
-      hosts,
-      neighbours,
-      detections,
-    ] = await Promise.all([
-      attempt(loadJa4Facts(db, ja4, range)),
-      attempt(loadJa4Lists(db, ja4)),
-      attempt(loadTraffic(db, range, { ja4 })),
-      attempt(loadJa4UserAgents(db, ja4, range)),
-      attempt(loadJa4Addresses(db, ja4, range)),
-      attempt(loadJa4Hosts(db, ja4, range)),
-      attempt(loadJa4Neighbours(db, ja4)),
-      attempt(loadDetectionsOf(db, { ja4 })),
-    ]);
+    const panels = await attemptAll({
+      facts: loadJa4Facts(db, ja4, range),
+      lists: loadJa4Lists(db, ja4),
+      traffic: loadTraffic(db, range, { ja4 }),
+      userAgents: loadJa4UserAgents(db, ja4, range),
+      addresses: loadJa4Addresses(db, ja4, range),
+      hosts: loadJa4Hosts(db, ja4, range),
+      neighbours: loadJa4Neighbours(db, ja4),
+      detections: loadDetectionsOf(db, { ja4 }),
+    });
     return page({
       view: pageView(ctx),
       ja4,
       range,
-      facts,
-      lists,
-      traffic,
-      userAgents,
-      addresses,
-      hosts,
-      neighbours,
-      detections,
+      ...panels,
     });
   },
 });
