@@ -304,6 +304,11 @@ function deliveryMetrics({ counts }: Delivery): Metric[] {
       () => counts.repaired,
     ),
     single(
+      "correlate_sink_windows_rebuilt_total",
+      "Windows of aggregate tables written anew after such an insert",
+      () => counts.windowsRebuilt,
+    ),
+    single(
       "correlate_sink_dead_rows_total",
       "Rows the database refused, set aside",
       () => counts.dead,
