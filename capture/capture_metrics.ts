@@ -103,8 +103,10 @@ export function captureRegistry(
       link_type_unknown: parser.linkTypeUnknown,
       not_ip: parser.notIp,
       fragment: parser.fragmentsDiscarded,
-      not_tcp: parser.notTcp,
+      not_tls: parser.notTls,
       tcp_malformed: parser.tcpMalformed,
+      quic_not_authentic: parser.quicNotAuthentic,
+      quic_version_unknown: parser.quicVersionUnknown,
       oversized,
     }),
   );

@@ -111,10 +111,10 @@ export interface HandshakeEvent extends Connection {
 
   /** Length of the handshake message with its header. */
   readonly hello_bytes?: number;
-  /** TLS records and TCP segments the ClientHello came in. */
+  /** TLS records, CRYPTO frames or DTLS fragments, and TCP segments or UDP datagrams it came in. */
   readonly hello_records?: number;
   readonly hello_segments?: number;
-  /** Some segment came before an earlier one. */
+  /** Some part came before an earlier one. */
   readonly out_of_order?: boolean;
   /** Clear text before the first record, such as `proxy_v1` or `starttls_smtp`. */
   readonly preamble?: string;

@@ -36,6 +36,12 @@ export const streamRangesMax = 32;
 /** Longest time an unfinished ClientHello is kept, microseconds. */
 export const streamAgeUsMax = 30_000_000;
 
+/** Senders of QUIC and DTLS that the parser remembers. Compiled into wasm/ja4.wasm. */
+export const conversationsMax = 32_768;
+
+/** ClientHellos of theirs that are put together at a time. */
+export const messagesMax = 1024;
+
 /** IP packets that the parser puts together of fragments at a time. Compiled into wasm/ja4.wasm. */
 export const fragmentedMax = 128;
 

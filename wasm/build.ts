@@ -21,7 +21,7 @@ export interface Provenance {
 }
 
 /** Pages of 64 KiB of linear memory; it never grows, because libpcap writes at fixed addresses. */
-const MEMORY_PAGES = 2048;
+const MEMORY_PAGES = 2560;
 const STACK_BYTES = 1024 * 1024;
 
 const CRATE = fileURLToPath(new URL(".", import.meta.url));

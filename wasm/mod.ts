@@ -14,8 +14,10 @@ export interface ParserCounters {
   readonly linkTypeUnknown: number;
   readonly notIp: number;
   readonly fragmentsDiscarded: number;
-  readonly notTcp: number;
+  readonly notTls: number;
   readonly tcpMalformed: number;
+  readonly quicNotAuthentic: number;
+  readonly quicVersionUnknown: number;
   readonly flowsEvicted: number;
   readonly streamsEvicted: number;
   readonly segmentsDiscarded: number;
@@ -35,8 +37,10 @@ const COUNTERS = [
   "linkTypeUnknown",
   "notIp",
   "fragmentsDiscarded",
-  "notTcp",
+  "notTls",
   "tcpMalformed",
+  "quicNotAuthentic",
+  "quicVersionUnknown",
   "flowsEvicted",
   "streamsEvicted",
   "segmentsDiscarded",
@@ -65,6 +69,8 @@ export const PARSER_LIMITS = [
   "fragmentedBytesMax",
   "fragmentedRangesMax",
   "fragmentedAgeUsMax",
+  "conversationsMax",
+  "messagesMax",
 ] as const;
 
 interface Exports {
@@ -88,7 +94,7 @@ interface Exports {
   finish(): number;
 }
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 /** What {@linkcode Parser.begin} is told about a capture. */
 export interface CaptureFacts {

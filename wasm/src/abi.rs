@@ -6,9 +6,9 @@ use crate::number::{narrow, size, wide};
 use core::cell::UnsafeCell;
 
 /// Version of this interface; `mod.ts` refuses another.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Counters in the order in which `mod.ts` reads them.
-const COUNTERS: usize = 17;
+const COUNTERS: usize = 19;
 
 struct State {
     engine: Engine<{ limits::FLOWS }, { limits::STREAMS }>,
@@ -60,6 +60,8 @@ pub extern "C" fn limit(index: u32) -> u64 {
         11 => wide(limits::FRAGMENTED_BYTES),
         12 => wide(limits::FRAGMENTED_RANGES),
         13 => limits::FRAGMENTED_US,
+        14 => wide(limits::CONVERSATIONS),
+        15 => wide(limits::MESSAGES),
         _ => 0,
     }
 }
@@ -158,8 +160,10 @@ pub extern "C" fn counters() -> *const u64 {
             counted.link_type_unknown,
             counted.not_ip,
             counted.fragments_discarded,
-            counted.not_tcp,
+            counted.not_tls,
             counted.tcp_malformed,
+            counted.quic_not_authentic,
+            counted.quic_version_unknown,
             counted.flows_evicted,
             counted.streams_evicted,
             counted.segments_discarded,

@@ -3,6 +3,7 @@
 //! Strict about structure, lenient about vocabulary: a length that does not fit is malformed, an
 //! unknown number is a number. What is wrong inside one extension leaves the message readable.
 use crate::grease::is_grease;
+use crate::ja4::Transport;
 use crate::reader::{Reader, Short, u16s};
 
 /// Extension types with a meaning here (IANA, "TLS ExtensionType Values").
@@ -40,6 +41,8 @@ pub enum Malformed {
     Header,
     /// The session identifier: over 32 bytes, or beyond the end.
     SessionId,
+    /// The cookie of DTLS, beyond the end.
+    Cookie,
     /// The cipher suites: an odd length, or beyond the end.
     CipherSuites,
     /// The compression methods.
@@ -57,6 +60,7 @@ impl Malformed {
         match self {
             Self::Header => "header",
             Self::SessionId => "session_id",
+            Self::Cookie => "cookie",
             Self::CipherSuites => "cipher_suites",
             Self::CompressionMethods => "compression_methods",
             Self::Extensions => "extensions",
@@ -95,11 +99,12 @@ pub struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads `message`, which begins with the four bytes of its handshake header.
+    /// Reads `message`, which begins with the four bytes of its handshake header. In DTLS a cookie
+    /// follows the session identifier (RFC 6347, section 4.2.1).
     ///
     /// # Errors
     /// The first part whose length does not fit.
-    pub fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn parse(message: &'a [u8], transport: Transport) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
         let header = |reader: &mut Reader<'a>| {
             reader.take(4)?;
@@ -109,6 +114,9 @@ impl<'a> ClientHello<'a> {
         let session_id = reader.vec_u8().map_err(|_| Malformed::SessionId)?;
         if session_id.len() > 32 {
             return Err(Malformed::SessionId);
+        }
+        if transport == Transport::Dtls {
+            reader.vec_u8().map_err(|_| Malformed::Cookie)?;
         }
         let cipher_suites = reader.vec_u16().map_err(|_| Malformed::CipherSuites)?;
         if cipher_suites.len() % 2 != 0 {

@@ -482,7 +482,7 @@ fn hello(
     message: &[u8],
     arrival: &Arrival,
 ) -> Option<bool> {
-    match ClientHello::parse(message) {
+    match ClientHello::parse(message, Transport::Tcp) {
         Ok(hello) => {
             writer.complete(arrival, &hello);
             let direction = flow.direction_mut(side);

@@ -1,6 +1,7 @@
 //! From packets to events: decodes each packet, puts fragments together, and hands the innermost
 //! one to who follows its protocol.
 use crate::connections::Connections;
+use crate::conversations::Conversations;
 use crate::fragments::Fragments;
 use crate::ip::protocol;
 use crate::limits::{FRAGMENTED, STREAM_US};
@@ -8,7 +9,7 @@ use crate::link::{self, Skip};
 use crate::number::{size, wide};
 use crate::output::{End, Output, count};
 use crate::packet::Span;
-use crate::tcp;
+use crate::{tcp, udp};
 
 /// How often unfinished ClientHellos are looked at, microseconds.
 const SWEEP_US: u64 = 1_000_000;
@@ -23,6 +24,7 @@ pub struct Engine<const FLOWS: usize, const STREAMS: usize> {
     swept: u64,
     fragments: Fragments<FRAGMENTED>,
     connections: Connections<FLOWS, STREAMS>,
+    conversations: Conversations,
 }
 
 impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
@@ -34,6 +36,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         swept: 0,
         fragments: Fragments::EMPTY,
         connections: Connections::EMPTY,
+        conversations: Conversations::EMPTY,
     };
 
     /// Begins a capture of `link_type`: forgets connections, keeps the counters.
@@ -43,12 +46,18 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
         self.swept = 0;
         self.fragments.reset();
         self.connections.reset(seed);
+        self.conversations.reset(seed);
     }
 
     /// Connections and unfinished ClientHellos held.
     #[must_use]
     pub fn held(&self) -> (usize, usize) {
-        self.connections.held()
+        let (flows, streams) = self.connections.held();
+        let (conversations, messages) = self.conversations.held();
+        (
+            flows.saturating_add(conversations),
+            streams.saturating_add(messages),
+        )
     }
 
     /// Reads records of libpcap's file format (seconds, microseconds, captured length, length on
@@ -102,9 +111,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
             return true;
         }
         let before = self.now.saturating_sub(STREAM_US);
-        let done = self
-            .connections
-            .sweep(&mut self.output, before, End::Timeout);
+        let done = self.sweep(before, End::Timeout);
         if done {
             let discarded = self.fragments.expire(self.now);
             let counter = &mut self.output.counters.fragments_discarded;
@@ -116,8 +123,12 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
 
     /// Gives up all unfinished ClientHellos. False if the output is full before all are.
     pub fn finish(&mut self) -> bool {
-        self.connections
-            .sweep(&mut self.output, u64::MAX, End::Finished)
+        self.sweep(u64::MAX, End::Finished)
+    }
+
+    fn sweep(&mut self, before: u64, end: End) -> bool {
+        let out = &mut self.output;
+        self.connections.sweep(out, before, end) && self.conversations.sweep(out, before, end)
     }
 
     #[inline]
@@ -126,6 +137,7 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
             output: out,
             fragments,
             connections,
+            conversations,
             ..
         } = self;
         let counters = &mut out.counters;
@@ -150,7 +162,15 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
                 Some(segment) => connections.segment(out, ts, &datagram, &segment),
                 None => count(&mut counters.tcp_malformed),
             },
-            Ok(_) => count(&mut counters.not_tcp),
+            Ok(datagram) => {
+                let udp = (datagram.protocol == protocol::UDP)
+                    .then(|| udp::decode(&datagram))
+                    .flatten();
+                let path = datagram.path;
+                if !udp.is_some_and(|udp| conversations.datagram(out, ts, &udp, path)) {
+                    count(&mut out.counters.not_tls);
+                }
+            }
             Err(Skip::LinkType) => count(&mut counters.link_type_unknown),
             Err(Skip::NotIp) => count(&mut counters.not_ip),
         }

@@ -1,8 +1,9 @@
 //! Captured packets in, ClientHello events out.
 //!
 //! A batch of pcap records lies in linear memory; [`engine::Engine`] decodes each packet
-//! ([`link`], [`ip`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and puts
-//! together what arrives in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
+//! ([`link`], [`ip`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and
+//! what is said over UDP ([`conversations`], [`quic`], [`dtls`]), and puts together what arrives
+//! in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
 //! fingerprint it, and [`event`] writes one JSON line for it.
 //!
 //! Nothing allocates and nothing panics: every table has its size in [`limits`], every read goes
@@ -16,7 +17,9 @@ pub mod abi;
 pub mod client_hello;
 pub mod community_id;
 pub mod connections;
+pub mod conversations;
 pub mod digest;
+pub mod dtls;
 pub mod engine;
 pub mod event;
 pub mod flow;
@@ -34,12 +37,14 @@ pub mod output;
 pub mod packet;
 pub mod pieces;
 pub mod preamble;
+pub mod quic;
 pub mod reader;
 pub mod record;
 pub mod stream;
 pub mod table;
 pub mod tcp;
 pub mod text;
+pub mod udp;
 
 /// A panic is not reachable from input (the lints see to that); if one happens all the same, the
 /// instance traps and the host starts another.

@@ -9,6 +9,12 @@ pub const STREAMS: usize = 2_048;
 pub const STREAM_BYTES: usize = 5 + 16_384;
 /// Separate stretches of bytes kept of one stream: the holes that segments out of order leave.
 pub const STREAM_RANGES: usize = 32;
+/// Senders of QUIC and DTLS remembered at a time.
+pub const CONVERSATIONS: usize = 32_768;
+/// ClientHellos of theirs in the making at a time.
+pub const MESSAGES: usize = 1_024;
+/// Longest UDP datagram.
+pub const DATAGRAM_BYTES: usize = 65_535;
 /// IP packets that are put together of fragments at a time.
 pub const FRAGMENTED: usize = 128;
 /// Longest IP packet, its header left out.

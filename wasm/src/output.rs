@@ -31,10 +31,14 @@ pub struct Counters {
     pub not_ip: u64,
     /// IP fragments of packets that were never whole.
     pub fragments_discarded: u64,
-    /// IP packets of other protocols.
-    pub not_tcp: u64,
+    /// IP packets that are neither TCP, QUIC nor DTLS.
+    pub not_tls: u64,
     /// TCP headers that could not be read.
     pub tcp_malformed: u64,
+    /// Initial packets of QUIC that could not be authenticated.
+    pub quic_not_authentic: u64,
+    /// Packets of QUIC versions that are not known.
+    pub quic_version_unknown: u64,
     /// Connections that gave way to newer ones.
     pub flows_evicted: u64,
     /// Unfinished ClientHellos that gave way to newer ones.
@@ -50,8 +54,10 @@ impl Counters {
         link_type_unknown: 0,
         not_ip: 0,
         fragments_discarded: 0,
-        not_tcp: 0,
+        not_tls: 0,
         tcp_malformed: 0,
+        quic_not_authentic: 0,
+        quic_version_unknown: 0,
         flows_evicted: 0,
         streams_evicted: 0,
         segments_discarded: 0,

@@ -48,6 +48,21 @@ impl Key {
         }
     }
 
+    /// What goes from `source` to `destination` only; [`Side::Low`] of it.
+    #[must_use]
+    pub fn directed(source: Endpoint, destination: Endpoint) -> Self {
+        Self {
+            low: source,
+            high: destination,
+        }
+    }
+
+    /// The other direction of a directed one.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self::directed(self.high, self.low)
+    }
+
     /// Sender and receiver of what goes in direction `side`.
     #[must_use]
     pub fn ends(&self, side: Side) -> (Endpoint, Endpoint) {

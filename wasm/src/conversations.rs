@@ -1,0 +1,552 @@
+//! ClientHellos over UDP: QUIC and DTLS. What goes from one end to another is a conversation; who
+//! of them is the client is told by the ClientHello.
+use crate::client_hello::ClientHello;
+use crate::digest::sha256_16;
+use crate::dtls;
+use crate::event::{Arrival, Status};
+use crate::ja4::Transport;
+use crate::limits::{CONVERSATIONS, DATAGRAM_BYTES, MESSAGES, STREAM_BYTES};
+use crate::number::{narrow, size};
+use crate::output::{End, Output, count};
+use crate::packet::{Path, Span};
+use crate::preamble::Preamble;
+use crate::quic::{self, CryptoFrames, Initial, Keys, Packet};
+use crate::stream::{Progress, Stream, Streams};
+use crate::table::{Entry, Key, Set, Side, Slot, Table};
+use crate::udp::{Udp, without_channel};
+use core::ops::Range;
+
+/// ClientHellos of one QUIC handshake: the first, and the one after a HelloRetryRequest.
+const HELLOS: u8 = 2;
+const CLIENT_HELLO: u8 = 1;
+
+/// What is known of a sender and a receiver.
+#[derive(Debug)]
+struct Conversation {
+    key: Key,
+    seen: u64,
+    transport: Transport,
+    /// Bytes of a ClientHello that is not whole, if any.
+    stream: Option<u16>,
+    /// Some ClientHello was reported; digests of the last one and of its random.
+    told: bool,
+    message: [u8; 16],
+    random: [u8; 16],
+    /// QUIC: ClientHellos under these keys, and where in the CRYPTO stream the next one begins.
+    hellos: u8,
+    base: u64,
+    keys: Keys,
+    /// DTLS: message_seq and length of what is in the making.
+    sequence: u16,
+    length: u32,
+}
+
+impl Entry for Conversation {
+    const EMPTY: Self = Self {
+        key: Key::NONE,
+        seen: 0,
+        transport: Transport::Tcp,
+        stream: None,
+        told: false,
+        message: [0; 16],
+        random: [0; 16],
+        hellos: 0,
+        base: 0,
+        keys: Keys::NONE,
+        sequence: 0,
+        length: 0,
+    };
+
+    fn begin(key: Key, now: u64) -> Self {
+        Self {
+            key,
+            seen: now,
+            ..Self::EMPTY
+        }
+    }
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    fn holds_bytes(&self) -> bool {
+        self.stream.is_some()
+    }
+}
+
+/// How a message came so far.
+#[derive(Clone, Copy, Debug)]
+struct Assembly {
+    /// CRYPTO frames, or DTLS fragments.
+    parts: u32,
+    /// Number of the last datagram.
+    datagram: u64,
+}
+
+impl Progress for Assembly {
+    const START: Self = Self {
+        parts: 0,
+        datagram: 0,
+    };
+}
+
+/// The conversations that are followed, and ClientHellos of theirs that are not whole.
+#[derive(Debug)]
+pub struct Conversations {
+    kept: Kept,
+    /// A packet without its protection.
+    room: [u8; DATAGRAM_BYTES],
+}
+
+#[derive(Debug)]
+struct Kept {
+    table: Table<Conversation, CONVERSATIONS>,
+    streams: Streams<Assembly, MESSAGES>,
+    /// Datagrams so far.
+    datagrams: u64,
+}
+
+/// When a datagram came and how.
+#[derive(Clone, Copy)]
+struct Arriving {
+    ts: u64,
+    path: Path,
+}
+
+/// A part of a message, at its place in the stream.
+struct Part<'a> {
+    offset: usize,
+    bytes: &'a [u8],
+    /// The first byte that was sent is in it.
+    first: bool,
+    cut: bool,
+}
+
+impl Conversations {
+    /// Nothing seen; [`Conversations::reset`] makes it ready.
+    pub const EMPTY: Self = Self {
+        kept: Kept {
+            table: Table::EMPTY,
+            streams: Streams::EMPTY,
+            datagrams: 0,
+        },
+        room: [0; DATAGRAM_BYTES],
+    };
+
+    /// Forgets everything; `seed` makes places in the table unforeseeable.
+    pub fn reset(&mut self, seed: [u64; 4]) {
+        self.kept.table.reset(seed);
+        self.kept.streams.reset();
+    }
+
+    /// Conversations and unfinished ClientHellos held.
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        (self.kept.table.held(), self.kept.streams.held())
+    }
+
+    /// Gives up what began before `before`. False if the output is full before all is.
+    pub fn sweep(&mut self, out: &mut Output, before: u64, end: End) -> bool {
+        let mut index = 0;
+        while let Some(((slot, _), next)) = self.kept.streams.next_before(index, before) {
+            if !out.writer.has_room() {
+                return false;
+            }
+            self.kept.give_up(out, Slot::from_number(slot), end);
+            index = next;
+        }
+        true
+    }
+
+    /// Takes the datagram `udp` that came by `path`. False if it is neither QUIC nor DTLS.
+    pub fn datagram(&mut self, out: &mut Output, ts: u64, udp: &Udp<'_>, path: Path) -> bool {
+        let payload = without_channel(udp.payload);
+        let Some(first) = payload.bytes.first() else {
+            return false;
+        };
+        let arriving = Arriving { ts, path };
+        let key = Key::directed(udp.source, udp.destination);
+        let place = (key, self.kept.table.set_of(&key));
+        self.kept.datagrams = self.kept.datagrams.saturating_add(1);
+        if first & 0x80 != 0 {
+            self.quic(out, &arriving, place, payload.bytes)
+        } else if dtls::looks_like_record(payload.bytes) {
+            self.kept.dtls(out, &arriving, place, payload);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// Looks through the packets of a datagram. False if there is none.
+    fn quic(
+        &mut self,
+        out: &mut Output,
+        arriving: &Arriving,
+        place: (Key, Set),
+        datagram: &[u8],
+    ) -> bool {
+        let Self { kept, room } = self;
+        let mut any = false;
+        let mut rest = datagram;
+        while let Some((packet, behind)) = quic::packet(rest) {
+            any = true;
+            rest = behind;
+            match packet {
+                Packet::Initial(initial) => {
+                    if let Some((slot, content)) =
+                        kept.open(out, arriving.ts, place, &initial, room)
+                    {
+                        let content = room.get(content).unwrap_or_default();
+                        for (offset, bytes) in CryptoFrames::of(content) {
+                            kept.crypto(out, arriving, slot, offset, bytes);
+                        }
+                    }
+                }
+                Packet::Other => {}
+                Packet::UnknownVersion => count(&mut out.counters.quic_version_unknown),
+            }
+        }
+        any
+    }
+}
+
+impl Kept {
+    /// Reads an Initial packet with the keys of the conversation, else with those that follow
+    /// from the packet itself: the client has begun anew then, after a Retry or altogether.
+    fn open(
+        &mut self,
+        out: &mut Output,
+        ts: u64,
+        (key, set): (Key, Set),
+        initial: &Initial<'_>,
+        room: &mut [u8],
+    ) -> Option<(Slot, Range<usize>)> {
+        let found = self.table.find(&key, set);
+        let known = found
+            .and_then(|slot| self.table.get(slot))
+            .filter(|known| known.transport == Transport::Quic && known.keys.fit(initial))
+            .map(|known| known.keys);
+        if let (Some(slot), Some(keys)) = (found, known)
+            && let Some(content) = keys.open(initial, room)
+        {
+            return Some((slot, content));
+        }
+        let keys = Keys::of(initial)?;
+        let Some(content) = keys.open(initial, room) else {
+            // What the server sends is protected with its own keys.
+            let back = key.reversed();
+            if self.table.find(&back, self.table.set_of(&back)).is_none() {
+                count(&mut out.counters.quic_not_authentic);
+            }
+            return None;
+        };
+        let slot = self.claim(out, (key, set), found, ts);
+        self.release(slot);
+        let conversation = self.table.get_mut(slot)?;
+        conversation.transport = Transport::Quic;
+        conversation.keys = keys;
+        conversation.base = 0;
+        conversation.hellos = 0;
+        Some((slot, content))
+    }
+
+    /// Where the conversation is, or a place for it.
+    fn claim(
+        &mut self,
+        out: &mut Output,
+        (key, set): (Key, Set),
+        found: Option<Slot>,
+        ts: u64,
+    ) -> Slot {
+        if let Some(slot) = found {
+            return slot;
+        }
+        let (slot, evicts) = self.table.place_for(set);
+        if evicts {
+            count(&mut out.counters.flows_evicted);
+            self.give_up(out, slot, End::Evicted);
+        }
+        self.table.claim(slot, (key, set), ts);
+        slot
+    }
+
+    /// Takes `bytes` at `offset` of the CRYPTO stream.
+    fn crypto(
+        &mut self,
+        out: &mut Output,
+        arriving: &Arriving,
+        slot: Slot,
+        offset: u64,
+        bytes: &[u8],
+    ) {
+        let Some(conversation) = self.table.get_mut(slot) else {
+            return;
+        };
+        conversation.seen = conversation.seen.max(arriving.ts);
+        if conversation.hellos >= HELLOS {
+            return;
+        }
+        let base = conversation.base;
+        let past = usize::try_from(base.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let offset = usize::try_from(offset.saturating_sub(base)).unwrap_or(usize::MAX);
+        let part = Part {
+            offset,
+            bytes: bytes.get(past..).unwrap_or_default(),
+            first: offset == 0,
+            cut: false,
+        };
+        self.take(out, arriving, slot, &part);
+    }
+
+    /// Takes the fragments of ClientHellos in a datagram.
+    fn dtls(
+        &mut self,
+        out: &mut Output,
+        arriving: &Arriving,
+        (key, set): (Key, Set),
+        payload: Span<'_>,
+    ) {
+        for fragment in dtls::Fragments::of(payload.bytes, payload.missing() > 0) {
+            let found = self.table.find(&key, set);
+            let slot = self.claim(out, (key, set), found, arriving.ts);
+            let Some(conversation) = self.table.get_mut(slot) else {
+                return;
+            };
+            conversation.seen = conversation.seen.max(arriving.ts);
+            if conversation.transport != Transport::Dtls {
+                self.release(slot);
+            }
+            let Some(conversation) = self.table.get_mut(slot) else {
+                return;
+            };
+            conversation.transport = Transport::Dtls;
+            let name = (fragment.sequence, fragment.length);
+            let current = (conversation.sequence, conversation.length);
+            if conversation.stream.is_some() && name != current {
+                if fragment.sequence <= conversation.sequence {
+                    continue;
+                }
+                // The client has given the earlier message up.
+                self.give_up(out, slot, End::Closed);
+            }
+            let Some(conversation) = self.table.get_mut(slot) else {
+                return;
+            };
+            (conversation.sequence, conversation.length) = name;
+            if conversation.stream.is_none() {
+                // The message as TLS would have it.
+                let [_, high, middle, low] = fragment.length.to_be_bytes();
+                if !self.begin(out, arriving, slot, &[CLIENT_HELLO, high, middle, low]) {
+                    return;
+                }
+            }
+            let part = Part {
+                offset: size(fragment.offset).saturating_add(4),
+                bytes: fragment.bytes,
+                first: fragment.offset == 0,
+                cut: fragment.cut,
+            };
+            self.take(out, arriving, slot, &part);
+        }
+    }
+
+    /// Begins to keep bytes, with `front` as the first ones. False if there is no place.
+    fn begin(&mut self, out: &mut Output, arriving: &Arriving, slot: Slot, front: &[u8]) -> bool {
+        if let Some((owner, _)) = self.streams.in_the_way() {
+            count(&mut out.counters.streams_evicted);
+            self.give_up(out, Slot::from_number(owner), End::Evicted);
+        }
+        let owner = (slot.number(), false);
+        let Some(id) = self
+            .streams
+            .take(owner, arriving.ts, arriving.path, Assembly::START)
+        else {
+            return false;
+        };
+        if let Some(conversation) = self.table.get_mut(slot) {
+            conversation.stream = Some(id);
+        }
+        self.streams
+            .get_mut(id)
+            .is_some_and(|stream| front.is_empty() || stream.pieces.insert(0, front))
+    }
+
+    /// Keeps a part and looks whether that makes a ClientHello whole.
+    fn take(&mut self, out: &mut Output, arriving: &Arriving, slot: Slot, part: &Part<'_>) {
+        if part.offset >= STREAM_BYTES {
+            count(&mut out.counters.segments_discarded);
+            return;
+        }
+        let held = |kept: &Self| kept.table.get(slot)?.stream;
+        if held(self).is_none() && (part.bytes.is_empty() || !self.begin(out, arriving, slot, &[]))
+        {
+            return;
+        }
+        let datagram = self.datagrams;
+        let Some(id) = held(self) else {
+            return;
+        };
+        let Some(stream) = self.streams.get_mut(id) else {
+            return;
+        };
+        let contiguous = stream.pieces.contiguous();
+        stream.out_of_order |= part.offset > contiguous || stream.pieces.has_hole();
+        if !part.bytes.is_empty() && !stream.pieces.insert(part.offset, part.bytes) {
+            count(&mut out.counters.segments_discarded);
+            return;
+        }
+        stream.last_ts = arriving.ts;
+        if part.first && stream.begin_ts == 0 {
+            stream.begin_ts = arriving.ts;
+        }
+        if part.cut && stream.cut_at.is_none() {
+            stream.cut_at = Some(narrow(part.offset.saturating_add(part.bytes.len())));
+        }
+        let assembly = &mut stream.progress;
+        assembly.parts = assembly.parts.saturating_add(1);
+        if assembly.datagram != datagram {
+            assembly.datagram = datagram;
+            stream.segments = stream.segments.saturating_add(1);
+        }
+        self.read(out, slot, id);
+    }
+
+    /// Reports the ClientHellos at the front of a stream that are whole.
+    fn read(&mut self, out: &mut Output, slot: Slot, id: u16) {
+        loop {
+            let (Some(conversation), Some(stream)) =
+                (self.table.get_mut(slot), self.streams.get_mut(id))
+            else {
+                return;
+            };
+            let front = stream.pieces.front();
+            let announced = announced(front);
+            let ends = match (front.first(), announced) {
+                (Some(kind), _) if *kind != CLIENT_HELLO => true,
+                (_, Some(total)) if total > STREAM_BYTES => {
+                    let arrival = conversation.arrival(stream, announced);
+                    out.writer.failed(&arrival, Status::Truncated, "too_long");
+                    conversation.told = true;
+                    true
+                }
+                _ => false,
+            };
+            if ends {
+                conversation.hellos = HELLOS;
+                self.release(slot);
+                return;
+            }
+            let whole = announced.and_then(|total| Some((total, front.get(..total)?)));
+            let Some((total, message)) = whole else {
+                if stream.cut_at.is_some_and(|at| size(at) <= front.len()) {
+                    // What is missing now will not come.
+                    self.give_up(out, slot, End::Closed);
+                }
+                return;
+            };
+            let arrival = conversation.arrival(stream, announced);
+            conversation.tell(out, arrival, message);
+            conversation.hellos = conversation.hellos.saturating_add(1);
+            conversation.base = conversation.base.saturating_add(u64::from(narrow(total)));
+            let more = conversation.transport == Transport::Quic && conversation.hellos < HELLOS;
+            if !(stream.drop_front(total) && more) {
+                self.release(slot);
+                return;
+            }
+            stream.begin_ts = stream.last_ts;
+            stream.segments = 1;
+            stream.progress.parts = 1;
+        }
+    }
+
+    /// Forgets what is kept of an unfinished message.
+    fn release(&mut self, slot: Slot) {
+        let conversation = self.table.get_mut(slot);
+        if let Some(id) = conversation.and_then(|conversation| conversation.stream.take()) {
+            self.streams.release(id);
+        }
+    }
+
+    /// Ends with an unfinished message, and says so. A part of a ClientHello that was reported
+    /// may have come again, so it is only said where none was.
+    fn give_up(&mut self, out: &mut Output, slot: Slot, end: End) {
+        let Some(conversation) = self.table.get_mut(slot) else {
+            return;
+        };
+        if let Some(stream) = conversation.stream.and_then(|id| self.streams.get_mut(id))
+            && !conversation.told
+        {
+            let front = stream.pieces.front();
+            let arrival = conversation.arrival(stream, announced(front));
+            let (status, reason) = match stream.cut_at {
+                Some(at) if size(at) <= front.len() => (Status::Truncated, "snap_length"),
+                _ if stream.pieces.has_hole() => (Status::Gap, "missing_segment"),
+                _ => (Status::Truncated, end.word()),
+            };
+            out.writer.failed(&arrival, status, reason);
+        }
+        self.release(slot);
+    }
+}
+
+/// Length of the handshake message at the front of a stream, with its four bytes of header.
+fn announced(front: &[u8]) -> Option<usize> {
+    let [_, high, middle, low] = front.first_chunk::<4>()?;
+    Some(size(u32::from_be_bytes([0, *high, *middle, *low])).saturating_add(4))
+}
+
+impl Conversation {
+    fn arrival(&self, stream: &Stream<Assembly>, announced: Option<usize>) -> Arrival {
+        let (source, destination) = self.key.ends(Side::Low);
+        let header = match self.transport {
+            Transport::Dtls => dtls::HEADER_BYTES,
+            Transport::Tcp | Transport::Quic => 4,
+        };
+        Arrival {
+            ts: stream.last_ts,
+            begin_ts: stream.begin_ts,
+            source,
+            destination,
+            transport: self.transport,
+            path: stream.path,
+            hello: self.hellos.min(1),
+            preamble: Preamble::None,
+            proxied: None,
+            bytes: announced.map(|total| total.saturating_sub(4).saturating_add(header)),
+            records: stream.progress.parts,
+            segments: stream.segments,
+            out_of_order: stream.out_of_order,
+            syn: None,
+            rtt_us: None,
+        }
+    }
+
+    /// Writes the event of a whole message, unless it is the last one again: a retransmission,
+    /// or the answer to a Retry.
+    fn tell(&mut self, out: &mut Output, mut arrival: Arrival, message: &[u8]) {
+        let digest = sha256_16(message);
+        if self.told && self.message == digest {
+            return;
+        }
+        match ClientHello::parse(message, self.transport) {
+            Ok(hello) => {
+                let random = sha256_16(hello.random);
+                if self.told && self.random == random {
+                    arrival.hello = 1;
+                } else if self.transport == Transport::Dtls {
+                    arrival.hello = 0;
+                }
+                self.random = random;
+                out.writer.complete(&arrival, &hello);
+            }
+            Err(fault) => out.writer.failed(&arrival, Status::Malformed, fault.word()),
+        }
+        self.told = true;
+        self.message = digest;
+    }
+}
