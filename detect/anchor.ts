@@ -34,9 +34,9 @@ const SOFT: readonly ((window: Candidate) => boolean)[] = [
   ({ facts }) => facts.orders >= 2,
   ({ feature }) => feature("sec_fetch_missing") === 0,
   ({ feature }) => feature("referrer_missing") < 0.7,
-  ({ feature }) => feature("header_order_bits") < 4,
-  ({ feature }) => feature("ja4_ua_bits") < 4,
-  ({ feature }) => feature("tcp_os_bits") < 3,
+  ({ feature }) => feature("header_order_bits") < 3,
+  ({ feature }) => feature("ja4_ua_bits") < 3,
+  ({ feature }) => feature("tcp_os_bits") < 2,
   ({ feature }) => feature("proxy_gap_ms") < 31,
 ];
 

@@ -10,7 +10,11 @@ import { decodeBase64, encodeBase64, sha256Hex } from "./encoding.ts";
 import { COLUMN, type FeatureName, FEATURES } from "../lib/features.ts";
 import { VERSION } from "../lib/version.ts";
 import { type FeatureMatrix, groupOf } from "./features.ts";
-import { botStanding } from "./known_bots.ts";
+import {
+  type BotStanding,
+  botStanding,
+  namesItsOperator,
+} from "./known_bots.ts";
 import { Learned, type LearnedTables, type Span } from "./learned.ts";
 import { type Anchor, ReferenceModel } from "./reference_model.ts";
 import type { WindowFacts } from "./windows.ts";
@@ -30,7 +34,7 @@ const APP_SUCCESS_MIN = 0.95;
 const WIDTH = FEATURES.length;
 
 /** Which reference a window is compared with. */
-export type ReferenceClass = "browser" | "request" | "app";
+export type ReferenceClass = "browser" | "request" | "declared" | "app";
 
 /** Features that a handshake must have been seen for. */
 const OF_HANDSHAKES: readonly FeatureName[] = [
@@ -44,6 +48,34 @@ const OF_HANDSHAKES: readonly FeatureName[] = [
   "resume_shortage",
   "hello_ms",
   "proxy_gap_ms",
+];
+
+/** Features that tell a script from a browser: no news of a client that says it is a script. */
+const OF_BROWSERS: readonly FeatureName[] = [
+  ...OF_HANDSHAKES,
+  "header_order_bits",
+  "order_monotony",
+  "encoding_bits",
+  "language_bits",
+  "hint_mismatch",
+  "sec_fetch_missing",
+  "sec_fetch_impossible",
+  "language_missing",
+  "pause_regularity",
+  "pause_mode_share",
+  "pause_bits_missing",
+  "pause_echo",
+  "span_s",
+  "path_entropy",
+  "pages_without_assets",
+  "odd_method_share",
+  "referrer_missing",
+  "cookie_missing",
+  "page_size_sameness",
+  "connections",
+  "requests_per_connection",
+  "group_excess",
+  "group_homogeneity",
 ];
 
 /** An anchor as it is stored. */
@@ -74,6 +106,8 @@ export interface DetectorModel {
   readonly browser: ReferenceModel;
   /** The same people without what their handshakes tell: for windows without one. */
   readonly request: ReferenceModel;
+  /** The same people without what only browsers do: for clients that name their operator, and few apps. */
+  readonly declared: ReferenceModel;
   readonly app: ReferenceModel | undefined;
   readonly body: ModelBody;
 }
@@ -93,7 +127,8 @@ export async function buildModel(
     trainRows: body.browser.rows + (body.app?.rows ?? 0),
     learned: new Learned(origin.learned ?? body.learned),
     browser: new ReferenceModel(browser, seed),
-    request: new ReferenceModel(withoutHandshakes(browser), seed),
+    request: new ReferenceModel(without(browser, OF_HANDSHAKES), seed),
+    declared: new ReferenceModel(without(browser, OF_BROWSERS), seed),
     app: body.app === undefined
       ? undefined
       : new ReferenceModel(anchorOf(body.app), seed),
@@ -168,16 +203,34 @@ export function isAppWindow(facts: WindowFacts, learned: Learned): boolean {
   });
 }
 
-/** The reference that the window is compared with. */
+/** What a window is compared with. */
+export interface Comparison {
+  readonly reference: ReferenceModel;
+  readonly class: ReferenceClass;
+  /** Features that are not compared: 0 in the reference, and to be 0 in the window. */
+  readonly leftOut: readonly FeatureName[];
+}
+
+/** The reference of the window's kind. */
 export function referenceFor(
   model: DetectorModel,
   facts: WindowFacts,
-): { reference: ReferenceModel; class: ReferenceClass } {
-  return model.app !== undefined && isAppWindow(facts, model.learned)
-    ? { reference: model.app, class: "app" }
-    : facts.ja4 === ""
-    ? { reference: model.request, class: "request" }
-    : { reference: model.browser, class: "browser" };
+  standing: BotStanding,
+): Comparison {
+  const app = isAppWindow(facts, model.learned);
+  if (app && model.app !== undefined) {
+    return { reference: model.app, class: "app", leftOut: [] };
+  }
+  if (app || namesItsOperator(facts, standing)) {
+    return {
+      reference: model.declared,
+      class: "declared",
+      leftOut: OF_BROWSERS,
+    };
+  }
+  return facts.ja4 === ""
+    ? { reference: model.request, class: "request", leftOut: OF_HANDSHAKES }
+    : { reference: model.browser, class: "browser", leftOut: [] };
 }
 
 function isBot(facts: WindowFacts): boolean {
@@ -230,10 +283,10 @@ function anchorOf(stored: StoredAnchor): Anchor {
   };
 }
 
-function withoutHandshakes(anchor: Anchor): Anchor {
+function without(anchor: Anchor, names: readonly FeatureName[]): Anchor {
   const values = anchor.values.slice();
   for (let row = 0; row < anchor.rows; row++) {
-    for (const name of OF_HANDSHAKES) values[row * WIDTH + COLUMN[name]] = 0;
+    for (const name of names) values[row * WIDTH + COLUMN[name]] = 0;
   }
   return { ...anchor, values };
 }

@@ -119,6 +119,12 @@ const NO_BITS: SignatureBits = {
   language_bits: 0,
 };
 
+/**
+ * Bits that tell nothing: what every second client of its kind does is usual, and how far a
+ * probability lies from 1 is then a matter of how many such clients were seen.
+ */
+export const FREE_BITS = 1;
+
 /** Requests that open pages or send forms: by their header order clients are grouped. */
 const NAVIGATION = new Set(["navigate", "get", "post"]);
 
@@ -149,7 +155,7 @@ class Agreement {
     return {
       ...sums,
       ja4_rarity_bits: facts.ja4 === "" ? 0 : this.#learned.rarity(facts.ja4),
-      group_excess: addresses * Math.min(1, sums.header_order_bits / 4),
+      group_excess: addresses * Math.min(1, sums.header_order_bits / 3),
       group_homogeneity: addresses * (group?.homogeneity ?? 0),
     };
   }
@@ -184,7 +190,7 @@ class Agreement {
       relation: Parameters<Learned["bits"]>[0],
       key: string,
       value: string,
-    ) => Math.max(0, learned.bits(relation, key, value));
+    ) => Math.max(0, learned.bits(relation, key, value) - FREE_BITS);
     const http = {
       header_order_bits: bits(
         "order_given_ua",

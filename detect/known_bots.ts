@@ -93,6 +93,21 @@ export function botStanding(
     : { verified: "", falselyClaimed: bot.name };
 }
 
+/** A web or mail address, as a User-Agent gives it: browsers have none. */
+const CONTACT = /https?:\/\/|\bwww\.|[\w.-]+@[\w-]+\.\w/i;
+
+/**
+ * Whether the client says what it is and where its operator can be asked: a feed reader, a monitor,
+ * a crawler. It is no browser and does not claim to be one; what it does is another matter.
+ */
+export function namesItsOperator(
+  client: { user_agent: string; user_agents: number },
+  standing: BotStanding,
+): boolean {
+  return client.user_agents === 1 && standing.falselyClaimed === "" &&
+    CONTACT.test(client.user_agent);
+}
+
 function known(
   name: string,
   token: RegExp,

@@ -6,6 +6,7 @@
  */
 import { COLUMN, type FeatureName } from "../lib/features.ts";
 import { printable, shorten } from "../lib/text.ts";
+import { FREE_BITS } from "./features.ts";
 import { browserName } from "./rules.ts";
 import type { Signature, WindowFacts } from "./windows.ts";
 
@@ -48,7 +49,7 @@ export function phraseOf(
   const at = (name: FeatureName) => features[COLUMN[name]] as number;
   const [signature] = facts.signatures.toSorted(([, a], [, b]) => b - a)[0] ??
     [];
-  const odd = Math.min(1, at("header_order_bits") / 4);
+  const odd = Math.min(1, at("header_order_bits") / 3);
   const addresses = odd > 0
     ? 2 ** (at("group_excess") / odd) - 1
     : 2 ** at("group_homogeneity") - 1;
@@ -64,8 +65,11 @@ export function phraseOf(
 const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
   ua_ja4_bits: handshake,
   ja4_ua_bits: handshake,
-  ja4_rarity_bits: (s) =>
-    chances(s, (share) => `${share} of networks have its JA4`),
+  ja4_rarity_bits: ({ value, median }) => ({
+    here: `${percent(2 ** -value)} have it`,
+    usual: percent(2 ** -median),
+    clause: `${percent(2 ** -value)} of networks have its JA4`,
+  }),
   header_order_bits: (s) =>
     chances(
       s,
@@ -229,9 +233,11 @@ const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
       : `the same paths again and again, most often ${quoted(facts.top_path)}`,
   }),
   cold_path_bits: ({ value, median }) => ({
-    here: `${share(value)} open them`,
-    usual: share(median),
-    clause: `pages that hardly anybody opens (${share(value)} of visitors)`,
+    here: `${percent(2 ** -value)} open them`,
+    usual: percent(2 ** -median),
+    clause: `pages that hardly anybody opens (${
+      percent(2 ** -value)
+    } of visitors)`,
   }),
   id_walk: (s) =>
     plain(s, () => "the numbers in its paths count up", (n) => n.toFixed(1)),
@@ -351,7 +357,7 @@ function chances(
   return {
     here: `${share(value)} do so`,
     usual: share(median),
-    clause: clause(share(value), 2 ** -value < RARE),
+    clause: clause(share(value), 2 ** -(value + FREE_BITS) < RARE),
   };
 }
 
@@ -471,9 +477,9 @@ function number(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
-/** The probability of so many bits. */
+/** The probability of so many bits; the first was free. */
 function share(bits: number): string {
-  return percent(2 ** -bits);
+  return bits > 0 ? percent(2 ** -(bits + FREE_BITS)) : "most";
 }
 
 function percent(value: number): string {

@@ -9,7 +9,7 @@ import { COLUMN } from "../lib/features.ts";
 import { parseIp } from "../lib/ip.ts";
 import { NetworkSet } from "../lib/ip_filter.ts";
 import { printable, shorten } from "../lib/text.ts";
-import type { BotStanding } from "./known_bots.ts";
+import { type BotStanding, namesItsOperator } from "./known_bots.ts";
 import type { WindowFacts } from "./windows.ts";
 
 /** A rule as docs/detection.md lists it. */
@@ -67,8 +67,8 @@ const LOCAL = new NetworkSet([
   "fe80::/10",
 ]);
 
-/** Bits from which a handshake counts as never seen with a browser: one in 256. */
-const IMPERSONATION_BITS = 8;
+/** Bits from which a handshake counts as never seen with a browser: one in 256, the first bit free. */
+const IMPERSONATION_BITS = 7;
 
 /** In order of their numbers. */
 export const RULES: readonly Rule[] = [
@@ -93,7 +93,8 @@ export const RULES: readonly Rule[] = [
       if (facts.without_user_agent === facts.requests) {
         return "The client sends no User-Agent.";
       }
-      return facts.ua_family === "bot" && bot.falselyClaimed === ""
+      return facts.ua_family === "bot" && bot.falselyClaimed === "" &&
+          !namesItsOperator(facts, bot)
         ? `The client says that it is a bot, and nobody vouches for it: "${
           ua(facts)
         }".`

@@ -8,7 +8,7 @@
  * @module
  */
 import { type RuleHit, SEVERITIES, type Severity } from "../lib/events.ts";
-import { FEATURES } from "../lib/features.ts";
+import { COLUMN, FEATURES } from "../lib/features.ts";
 import { type DetectorModel, referenceFor } from "./detector_model.ts";
 import { featureMatrix } from "./features.ts";
 import { type BotStanding, botStanding } from "./known_bots.ts";
@@ -57,8 +57,9 @@ export function judge(
   const failing = failingAddresses(windows);
   return windows.map((facts, row) => {
     const features = matrix.values.slice(row * WIDTH, (row + 1) * WIDTH);
-    const { reference } = referenceFor(model, facts);
     const bot = botStanding({ ...facts, listed: facts.bot_name });
+    const { reference, leftOut } = referenceFor(model, facts, bot);
+    for (const name of leftOut) features[COLUMN[name]] = 0;
     const [scored] = reference.score({ rows: 1, values: features });
     const own = bot.verified === ""
       ? scored as ModelScore

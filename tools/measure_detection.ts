@@ -4,19 +4,24 @@
  *
  *     deno run -A tools/measure_detection.ts 201 202 203
  *     deno run -A tools/measure_detection.ts --rough 201 202 203      # people harder to tell from bots
+ *     deno run -A tools/measure_detection.ts --unfamiliar 204 205 206 # other people, site and bots
+ *
+ * Intervals are the 5th and 95th percentile of 200 resamplings of actors, all draws together.
  *
  * A window is a bot's if a bot made any request of it. Verified bots count as people: showing them
  * is a false alarm.
  *
  * @module
  */
+import { Random } from "../detect/random.ts";
 import type { UnixMicros } from "../lib/events.ts";
 import { quality } from "../tests/detect/quality.ts";
 import { GOOD_BOT_NETWORKS } from "./traffic/bots.ts";
 import { generateTraffic } from "./traffic/generate.ts";
 import { joinTraffic, writeLines } from "./traffic/join.ts";
 import { roughen } from "./traffic/roughen.ts";
-import type { Label } from "./traffic/recorder.ts";
+import type { Label, Traffic } from "./traffic/recorder.ts";
+import { generateUnfamiliar } from "./traffic/unfamiliar.ts";
 
 const END = Date.UTC(2026, 10, 2) * 1000 as UnixMicros;
 const HOUR_US = 3600e6;
@@ -31,23 +36,31 @@ interface Scored {
 /** What a draw gave; shares and areas 0..1. */
 type Measured = Record<string, number>;
 
-async function measure(seed: number, rough: boolean): Promise<Measured> {
+/** How the traffic of a draw is made. */
+type Kind = "plain" | "rough" | "unfamiliar";
+
+function trafficOf(seed: number, kind: Kind): Traffic {
+  const options = { seed, hours: 24, events: 120_000, end: END };
+  if (kind === "unfamiliar") return generateUnfamiliar(options);
+  const traffic = generateTraffic(options);
+  return kind === "rough" ? roughen(traffic, seed) : traffic;
+}
+
+/** A scored window and who made it. */
+interface Labelled extends Scored {
+  readonly truth: Label;
+}
+
+async function measure(seed: number, kind: Kind): Promise<Labelled[]> {
   const folder = await Deno.makeTempDir({ prefix: "ja4-measure-" });
   try {
-    const smooth = generateTraffic({
-      seed,
-      hours: 24,
-      events: 120_000,
-      end: END,
-    });
-    const traffic = rough ? roughen(smooth, seed) : smooth;
+    const traffic = trafficOf(seed, kind);
     await writeLines(`${folder}/events`, await joinTraffic(traffic));
     await Deno.writeTextFile(
       `${folder}/bots`,
       GOOD_BOT_NETWORKS.map(({ prefix, name }) => `${prefix},${name}\n`)
         .join(""),
     );
-    const startedMs = performance.now();
     const { success } = await new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -62,76 +75,148 @@ async function measure(seed: number, rough: boolean): Promise<Measured> {
       ],
     }).output();
     if (!success) throw new Error(`evaluate failed on draw ${seed}`);
-    const seconds = (performance.now() - startedMs) / 1000;
     const rows = (await Deno.readTextFile(`${folder}/scores`)).trim()
       .split("\n").map((line) => JSON.parse(line) as Scored);
-    return { seed, ...judge(rows, traffic.labels), seconds };
+    return withTruth(rows, traffic.labels);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-function judge(rows: readonly Scored[], labels: readonly Label[]): Measured {
+function withTruth(
+  rows: readonly Scored[],
+  labels: readonly Label[],
+): Labelled[] {
   const truth = new Map<string, Label>();
   for (const label of labels) {
     const key = `${Math.floor(label.ts / HOUR_US)} ${label.src_ip}`;
     if (!truth.has(key) || label.label === "bot") truth.set(key, label);
   }
-  const labelled = rows.map((row) => {
+  return rows.map((row) => {
     const hour = Date.parse(row.window_start) / 3600e3;
     return { ...row, truth: truth.get(`${hour} ${row.src_ip}`) as Label };
   });
-  const isBot = labelled.map(({ truth }) => truth.label === "bot" ? 1 : 0);
-  const scores = labelled.map(({ score }) => score);
-  const found = quality(isBot, scores);
-  const bots = labelled.filter(({ truth }) => truth.label === "bot");
-  const alerts = labelled.filter(({ alert }) => alert);
-  const hits = alerts.filter(({ truth }) => truth.label === "bot");
-  const byTier = (tier: string) => {
-    const all = bots.filter(({ truth }) => truth.tier === tier);
-    return all.filter(({ alert }) => alert).length / all.length;
-  };
+}
+
+function isBot({ truth }: Labelled): boolean {
+  return truth.label === "bot";
+}
+
+/** Share of `rows` that are alerts. */
+function alertShare(rows: readonly Labelled[]): number {
+  return rows.filter(({ alert }) => alert).length / rows.length;
+}
+
+function judge(rows: readonly Labelled[]): Measured {
+  const found = quality(
+    rows.map((row) => isBot(row) ? 1 : 0),
+    rows.map(({ score }) => score),
+  );
+  const bots = rows.filter(isBot);
+  const alerts = rows.filter(({ alert }) => alert);
+  const tier = (name: string) =>
+    alertShare(bots.filter(({ truth }) => truth.tier === name));
   return {
     windows: rows.length,
     bot_windows: bots.length,
     pr_auc: found.ap,
     recall_at_1pct_fpr: found.recallAt1,
-    alert_precision: hits.length / alerts.length,
-    alert_recall: hits.length / bots.length,
-    recall_easy: byTier("easy"),
-    recall_medium: byTier("medium"),
-    recall_hard: byTier("hard"),
+    alert_precision: alerts.filter(isBot).length / alerts.length,
+    alert_recall: alertShare(bots),
+    recall_easy: tier("easy"),
+    recall_medium: tier("medium"),
+    recall_hard: tier("hard"),
   };
 }
 
-function print(measured: Measured): void {
-  const line = Object.fromEntries(
-    Object.entries(measured).map(([name, value]) => [
-      name,
-      Number(value.toFixed(3)),
-    ]),
-  );
-  Deno.stdout.writeSync(
-    new TextEncoder().encode(`${JSON.stringify(line)}\n`),
+/** Bots by family: share above the score that 1 % of the rest reach. The rest by class: share alerted. */
+function byClass(rows: readonly Labelled[]): {
+  recall_at_1pct_fpr: Measured;
+  false_alarms: Measured;
+} {
+  const rest = rows.filter((row) => !isBot(row));
+  const highest = rest.map(({ score }) => score).sort((a, b) => b - a);
+  const threshold = highest[Math.floor(0.01 * rest.length)] ?? 1;
+  const groups = (of: readonly Labelled[]) =>
+    [...Map.groupBy(of, ({ truth }) => truth.family)].sort(([a], [b]) =>
+      a < b ? -1 : 1
+    );
+  return {
+    recall_at_1pct_fpr: Object.fromEntries(
+      groups(rows.filter(isBot)).map(([family, own]) => [
+        family,
+        own.filter(({ score }) => score > threshold).length / own.length,
+      ]),
+    ),
+    false_alarms: Object.fromEntries(
+      groups(rest).map(([family, own]) => [family, alertShare(own)]),
+    ),
+  };
+}
+
+/** 5th and 95th percentile of the figures when actors are drawn anew. */
+function intervals(rows: readonly Labelled[]): Record<string, number[]> {
+  const random = new Random(1);
+  const actors = [...Map.groupBy(rows, ({ truth }) => truth.actor).values()];
+  const figures = Array.from({ length: 200 }, () => {
+    const drawn = actors.flatMap(() =>
+      actors[random.below(actors.length)] as Labelled[]
+    );
+    return judge(drawn);
+  });
+  const of = (name: string) => {
+    const sorted = figures.map((figure) => figure[name] as number).sort((
+      a,
+      b,
+    ) => a - b);
+    return [sorted[10] as number, sorted[189] as number].map(rounded);
+  };
+  return Object.fromEntries(
+    ["pr_auc", "recall_at_1pct_fpr", "alert_precision", "alert_recall"].map(
+      (name) => [name, of(name)],
+    ),
   );
 }
 
-const draws: Measured[] = [];
-const rough = Deno.args.includes("--rough");
-const seeds = Deno.args.filter((argument) => argument !== "--rough");
-for (const seed of seeds.length > 0 ? seeds : ["201", "202", "203"]) {
-  const measured = await measure(Number(seed), rough);
-  draws.push(measured);
-  print(measured);
+function rounded(value: number): number {
+  return Number(value.toFixed(3));
 }
-const [first] = draws;
-if (first !== undefined) {
-  const { seed: _, ...names } = first;
-  print(Object.fromEntries(
-    Object.keys(names).map((name) => [
-      `mean_${name}`,
+
+function print(measured: object): void {
+  const line = JSON.stringify(
+    measured,
+    (_, value: unknown) => typeof value === "number" ? rounded(value) : value,
+  );
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+const kind = Deno.args.includes("--rough")
+  ? "rough"
+  : Deno.args.includes("--unfamiliar")
+  ? "unfamiliar"
+  : "plain";
+const seeds = Deno.args.filter((argument) => !argument.startsWith("--"));
+const all: Labelled[] = [];
+const draws: Measured[] = [];
+for (const seed of seeds.length > 0 ? seeds : ["201", "202", "203"]) {
+  const rows = await measure(Number(seed), kind);
+  const measured = judge(rows);
+  print({ seed: Number(seed), ...measured });
+  draws.push(measured);
+  // Actors of different draws are different, even if they have the same name.
+  for (const row of rows) {
+    const actor = `${seed} ${row.truth.actor}`;
+    all.push({ ...row, truth: { ...row.truth, actor } });
+  }
+}
+print({
+  mean: Object.fromEntries(
+    Object.keys(draws[0] ?? {}).map((name) => [
+      name,
       draws.reduce((sum, draw) => sum + (draw[name] as number), 0) /
       draws.length,
     ]),
-  ));
-}
+  ),
+});
+print({ interval: intervals(all) });
+print(byClass(all));

@@ -75,8 +75,10 @@ WITH
             countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89
                 AND position(facts.user_agent, 'CriOS/') = 0 AND url_scheme != 'http' AND sec_ch_ua = '' AND sec_fetch_mode = '' AND stable_order != ''
                 AND position(stable_order, 'sec-') = 0) AS hollow_chrome,
-            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome', 'firefox', 'safari') AND sec_fetch_mode = ''
-                AND url_scheme != 'http' AND position(stable_order, 'sec-fetch-mode') = 0) AS without_sec_fetch,
+            -- Firefox has sent Sec-Fetch since 90, Safari since 16.4.
+            countIf((facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 80
+                    OR facts.ua_family = 'firefox' AND facts.ua_version >= 90 OR facts.ua_family = 'safari' AND facts.ua_version >= 17)
+                AND sec_fetch_mode = '' AND url_scheme != 'http' AND position(stable_order, 'sec-fetch-mode') = 0) AS without_sec_fetch,
             countIf((sec_fetch_mode = 'navigate' AND sec_fetch_dest = 'empty')
                 OR (sec_fetch_site = 'none' AND position(referrer, http_host) > 0)) AS impossible_sec_fetch,
             countIf(accept_language = '') AS without_language,
