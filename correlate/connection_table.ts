@@ -256,6 +256,19 @@ export class ConnectionTable {
     this.#free = entry;
   }
 
+  /** Entries of a state, oldest touch first. They must not be moved meanwhile. */
+  *entries(state: State): Generator<number> {
+    for (let entry = this.oldest(state); entry >= 0;) {
+      yield entry;
+      entry = this.#next[entry] ?? NONE;
+    }
+  }
+
+  /** What the entry counts against the bound. */
+  bytesOf(entry: number): number {
+    return this.#bytes[entry] ?? 0;
+  }
+
   /** Copies the key of an entry that is held. */
   keyOf(entry: number, key: KeyWords): void {
     this.#index.keyOf(entry, key);

@@ -7,7 +7,7 @@
  * @module
  */
 import { databaseOptions, openDatabase } from "../lib/clickhouse.ts";
-import { FatalError } from "../lib/errors.ts";
+import { FatalError, messageOf } from "../lib/errors.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { serveHealth } from "../lib/metrics.ts";
@@ -18,6 +18,11 @@ import { Delivery } from "./delivery.ts";
 import { hashName } from "./event_id.ts";
 import { type HttpSocket, openHttpSocket } from "./http_socket.ts";
 import { joinOptions } from "./join_config.ts";
+import {
+  readSnapshot,
+  removeSnapshot,
+  writeSnapshot,
+} from "./join_snapshot.ts";
 import { CorrelateMetrics } from "./metrics.ts";
 import { reportMetrics } from "./metrics_rows.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
@@ -84,6 +89,8 @@ export async function runCorrelator(
       ((seq, waitedMs) => latency.appended(seq, monotonicMs() - waitedMs)),
   });
   pipeline.join.advance(monotonicMs(), wallUs());
+  const snapshot = snapshotPath(config);
+  if (snapshot !== undefined) loadSnapshot(snapshot, { config, pipeline, log });
 
   const http = await openHttpSocket({
     ...access(config.http),
@@ -144,6 +151,7 @@ export async function runCorrelator(
   const delivering = new AbortController();
   const delivered = delivery?.run(delivering.signal) ?? Promise.resolve();
 
+  if (snapshot !== undefined) removeSnapshot(snapshot);
   clock.start();
   log.info("Ready", {
     network: config.network.path,
@@ -170,6 +178,7 @@ export async function runCorrelator(
   } finally {
     clock.stop();
     pipeline.join.finish("shutdown");
+    if (snapshot !== undefined) saveSnapshot(snapshot, { pipeline, log });
     spool?.flush();
     spool?.seal();
     await spool?.sync();
@@ -221,6 +230,52 @@ async function drain(
   while (
     spool.hasBatch && delivery?.fault === undefined && monotonicMs() < untilMs
   ) await pause(DRAIN_PROBE_MS);
+}
+
+/** Where the join's handshakes go. Nowhere, if addresses are not to be on this disk. */
+function snapshotPath({ spool, privacy }: Config): string | undefined {
+  return spool.enabled && privacy.addresses === "full"
+    ? `${spool.dir}/join.snapshot`
+    : undefined;
+}
+
+function loadSnapshot(
+  path: string,
+  { config, pipeline, log }: {
+    config: Config;
+    pipeline: Pipeline;
+    log: Logger;
+  },
+): void {
+  const loaded = readSnapshot(path, {
+    nowMs: Date.now(),
+    ageMsMax: config.join.conn_ttl_s * 1000,
+  });
+  if (loaded.found === "unusable") {
+    log.warn("The handshakes of the last run are not used", {
+      reason: loaded.reason,
+    });
+  } else if (loaded.found === "handshakes") {
+    const { handshakes, ageMs } = loaded;
+    log.info("Handshakes of the last run are known", {
+      handshakes: pipeline.join.restore(handshakes, ageMs),
+    });
+  }
+}
+
+/** A failure costs the matches of connections that outlive the restart, nothing else. */
+function saveSnapshot(
+  path: string,
+  { pipeline, log }: { pipeline: Pipeline; log: Logger },
+): void {
+  try {
+    const count = writeSnapshot(path, pipeline.join.save(), Date.now());
+    log.info("Handshakes are kept for the next run", { handshakes: count });
+  } catch (thrown) {
+    log.warn("Handshakes cannot be kept for the next run", {
+      error: messageOf(thrown),
+    });
+  }
 }
 
 function reportRecovery(log: Logger, { counts }: Spool): void {

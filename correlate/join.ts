@@ -24,6 +24,7 @@ import {
   STATE,
 } from "./connection_table.ts";
 import { HoldQueue } from "./hold_queue.ts";
+import type { SavedHandshake } from "./join_snapshot.ts";
 import { KEY_WORDS, type KeyWords } from "./key_index.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { SequenceTracker } from "./sequence.ts";
@@ -299,8 +300,53 @@ export class Join {
     while (this.#holds.size > 0) this.#expireHold(this.#holds.oldest, reason);
     for (let entry; (entry = this.#table.oldest(STATE.fresh)) >= 0;) {
       this.#tlsOnly(this.#table.hello(entry));
-      this.#table.remove(entry);
+      this.#table.move(entry, STATE.lone, this.#nowMs);
     }
+  }
+
+  /** The handshakes that a later process can give to {@linkcode Join.restore}. */
+  *save(): Generator<SavedHandshake> {
+    const table = this.#table;
+    for (const state of Object.values(STATE)) {
+      for (const entry of table.entries(state)) {
+        const hello = table.hello(entry);
+        yield {
+          state,
+          conn: table.conn(entry),
+          activity_ms: (table.activityTs(entry) - hello.ts) / 1000,
+          idle_ms: table.idleMs(entry, this.#nowMs),
+          bytes: table.bytesOf(entry),
+          hello,
+        };
+      }
+    }
+  }
+
+  /**
+   * Takes handshakes that an earlier process saved `ageMs` ago; those that find no room are left
+   * out. For the start: returns how many were taken.
+   */
+  restore(saved: readonly SavedHandshake[], ageMs: number): number {
+    const table = this.#table;
+    const taken: { entry: number; saved: SavedHandshake }[] = [];
+    // Those of one key have to come in the order of their hellos.
+    for (const one of saved.toSorted((a, b) => a.hello.ts - b.hello.ts)) {
+      const { hello, bytes, conn, activity_ms } = one;
+      if (this.#options.exclude.has(hello.src_ip)) continue;
+      this.#setKey(hello, TRANSPORT[hello.transport] ?? TRANSPORT.tcp);
+      if (table.victim(this.#key, bytes) !== undefined) continue;
+      this.#shared.share(hello);
+      const entry = table.open(this.#key, hello, { bytes, nowMs: this.#nowMs });
+      table.own(entry, conn);
+      table.noteActivity(entry, hello.ts + activity_ms * 1000);
+      taken.push({ entry, saved: one });
+    }
+    // Each list is in the order of touch.
+    taken.sort((a, b) => b.saved.idle_ms - a.saved.idle_ms);
+    for (const { entry, saved: { state, idle_ms } } of taken) {
+      table.move(entry, state, this.#nowMs - idle_ms - ageMs);
+    }
+    return taken.length;
   }
 
   #setKey(

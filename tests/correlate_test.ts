@@ -255,6 +255,78 @@ Deno.test("correlate: kill -9 under load stores no row twice and loses few", asy
   assert.equal(sums?.n, counts.n, "the aggregates have what the table has");
 });
 
+Deno.test("correlate: a restart under load keeps long connections joined", async () => {
+  await using store = await startStore();
+  await using folder = await temporaryFolder();
+  await using correlate = await correlateIn(folder.path, {
+    clickhouse: { url: store.url, password_file: store.passwordFile("ja4") },
+    // Shorter than a restart, so that it cannot help.
+    join: { http_hold_ms: 50, tls_orphan_after_ms: 100 },
+  });
+  await correlate.start();
+  await using db = await store.database("ja4");
+  using sensor = new Sensor(correlate.network);
+  using server = new WebServer(correlate.http);
+  const ts = nowUs();
+  const connections = 40;
+  for (let n = 0; n < connections; n++) {
+    assert.ok(
+      await sensor.send(
+        handshake({
+          ...{ ...connectionOf(n), ts, seq: n + 1 },
+          client_random_hash: `r${n}`,
+        }),
+      ),
+    );
+  }
+  await eventually(
+    "the handshakes to be known",
+    async () =>
+      await correlate.metric('correlate_events_held{source="network"}') ===
+        connections,
+  );
+  let accepted = 0;
+  let stopping = false;
+  const load = (async () => {
+    // The last connections have no request before the restart.
+    for (let n = 0; !stopping; n++) {
+      const conn = n % (accepted < 500 ? connections - 5 : connections);
+      const sent = await server.send(
+        request({
+          ...{ ...connectionOf(conn), conn, conn_ts: ts, ts: nowUs() },
+          ...{ url_path: `/${n}`, pid: 1, seq: n + 1 },
+        }),
+      );
+      if (sent) accepted++;
+      await new Promise((resolve) => setTimeout(resolve, sent ? 1 : 5));
+    }
+  })();
+  try {
+    for (let restart = 1; restart <= 2; restart++) {
+      await eventually("some load", () => accepted > 250 * restart);
+      assert.equal(await correlate.stop(), 0);
+      await correlate.start();
+    }
+    await eventually("some load", () => accepted > 900);
+  } finally {
+    stopping = true;
+    await load;
+  }
+  assert.equal(await correlate.stop(), 0);
+  const [counts] = await db.query<Record<string, string>>(
+    sql`SELECT count() AS n, uniqExact(url_path) AS paths, countIf(match = 'conn') AS joined,
+        uniqExactIf(conn, match = 'conn') AS connections
+      FROM http_events WHERE match != 'tls_only'`,
+  );
+  assert.ok(counts);
+  assert.equal(counts["n"], counts["paths"], "no request is stored twice");
+  assert.equal(counts["joined"], counts["n"], "each has its handshake");
+  assert.equal(counts["connections"], String(connections));
+  const lost = accepted - Number(counts["n"]);
+  assert.ok(lost >= 0 && lost < 64, `${lost} of ${accepted} lost`);
+  assert.ok(!correlate.log.includes('"level":"warn'), correlate.log);
+});
+
 Deno.test("correlate: a database that is down and comes back costs no row", async () => {
   await using store = await startStore();
   await using folder = await temporaryFolder();
