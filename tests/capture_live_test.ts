@@ -1,5 +1,11 @@
 /** The capture daemon as a process on the loopback interface, with real clients. @module */
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  ok,
+  rejects,
+  strictEqual,
+} from "node:assert/strict";
 import { isRoot } from "../ffi/libc.ts";
 import type { HandshakeEvent, NetworkEvent } from "../lib/events.ts";
 import {
@@ -126,23 +132,29 @@ function handshakes(events: readonly NetworkEvent[]): HandshakeEvent[] {
   return events.filter((event) => event.event_type === "handshake");
 }
 
-/** A TLS server that notes where its clients come from. */
-async function startServer(
+/** A certificate for localhost, valid for a day, and its key; both PEM. */
+async function makeCertificate(
   folder: string,
-  hostname: string,
-): Promise<Disposable & { port: number; clients: Deno.NetAddr[] }> {
+): Promise<{ key: string; cert: string }> {
   const [key, cert] = [`${folder}/key.pem`, `${folder}/cert.pem`];
   await run("openssl", [
     ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
     ...["-nodes", "-keyout", key, "-out", cert, "-days", "1"],
     ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
   ]);
-  const listener = Deno.listenTls({
-    hostname,
-    port: 0,
+  return {
     key: await Deno.readTextFile(key),
     cert: await Deno.readTextFile(cert),
-  });
+  };
+}
+
+/** A TLS server that notes where its clients come from. */
+async function startServer(
+  folder: string,
+  hostname: string,
+): Promise<Disposable & { port: number; clients: Deno.NetAddr[] }> {
+  const { key, cert } = await makeCertificate(folder);
+  const listener = Deno.listenTls({ hostname, port: 0, key, cert });
   const clients: Deno.NetAddr[] = [];
   const answer = async (connection: Deno.TlsConn): Promise<void> => {
     try {
@@ -273,6 +285,76 @@ async function sendSlowly(port: number): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return (connection.localAddr as Deno.NetAddr).port;
+}
+
+Deno.test(
+  "capture sees the ClientHellos of real QUIC and DTLS clients",
+  asRoot,
+  async () => {
+    await using folder = await temporaryFolder();
+    using server = await startQuicServer(folder.path);
+    const dtlsPort = freePort();
+    const socket = `${folder.path}/network.socket`;
+    using reader = listenForEvents(socket);
+    await using _daemon = await startDaemon(
+      folder.path,
+      `[capture]
+    interface = "lo"
+    ports = [${server.port}, ${dtlsPort}]
+    [socket]
+    path = "${socket}"`,
+    );
+    await rejects(async () =>
+      await Deno.connectQuic({
+        hostname: "127.0.0.1",
+        serverName: "localhost",
+        port: server.port,
+        alpnProtocols: ["h3"],
+      })
+    );
+    // Nobody listens; the ClientHello is all that is wanted.
+    await run("openssl", [
+      ...["s_client", "-dtls1_2", "-servername", "dtls.example"],
+      ...["-connect", `127.0.0.1:${dtlsPort}`],
+    ]);
+    await eventually("two handshakes", () => {
+      return handshakes(reader.events).length === 2;
+    });
+    deepStrictEqual(
+      handshakes(reader.events).map((event) => [
+        event.transport,
+        event.status,
+        event.dest_port,
+        event.sni,
+        event.client_alpns,
+        event.ja4?.slice(0, 4),
+      ]),
+      [
+        ["quic", "complete", server.port, "localhost", ["h3"], "q13d"],
+        ["dtls", "complete", dtlsPort, "dtls.example", undefined, "dd2d"],
+      ],
+    );
+  },
+);
+
+/** A QUIC server that refuses whoever comes. */
+async function startQuicServer(
+  folder: string,
+): Promise<Disposable & { port: number }> {
+  const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
+  const listener = endpoint.listen({
+    ...await makeCertificate(folder),
+    alpnProtocols: ["h3"],
+  });
+  (async () => {
+    for (;;) (await listener.incoming()).refuse();
+  })().catch(() => {
+    // The endpoint was closed.
+  });
+  return {
+    port: endpoint.addr.port,
+    [Symbol.dispose]: () => endpoint.close(),
+  };
 }
 
 Deno.test(
