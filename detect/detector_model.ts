@@ -29,6 +29,8 @@ const ANCHOR_ROWS_MAX = 2048;
 const ROWS_PER_NETWORK_MAX = 200;
 /** Networks from which a client of its own kind must come to be an app, and how often it succeeds. */
 const APP_NETWORKS_MIN = 20;
+/** Networks from which such a client is at least no browser that is badly imitated. */
+const UNKNOWN_NETWORKS_MIN = 5;
 const APP_SUCCESS_MIN = 0.95;
 
 const WIDTH = FEATURES.length;
@@ -194,11 +196,15 @@ function browserAnchor(
  * Whether the window is of a native app: no browser by its own word, yet from many networks, with
  * one fingerprint, and nearly always answered. Libraries and tools under their own names are not.
  */
-export function isAppWindow(facts: WindowFacts, learned: Learned): boolean {
+export function isAppWindow(
+  facts: WindowFacts,
+  learned: Learned,
+  networksMin = APP_NETWORKS_MIN,
+): boolean {
   if (facts.ua_family !== "other" && facts.ua_family !== "okhttp") return false;
   return facts.signatures.some(([signature]) => {
     const group = learned.group(groupOf(facts.ja4, signature));
-    return group !== undefined && group.networks >= APP_NETWORKS_MIN &&
+    return group !== undefined && group.networks >= networksMin &&
       group.success >= APP_SUCCESS_MIN;
   });
 }
@@ -217,11 +223,13 @@ export function referenceFor(
   facts: WindowFacts,
   standing: BotStanding,
 ): Comparison {
-  const app = isAppWindow(facts, model.learned);
-  if (app && model.app !== undefined) {
+  if (model.app !== undefined && isAppWindow(facts, model.learned)) {
     return { reference: model.app, class: "app", leftOut: [] };
   }
-  if (app || namesItsOperator(facts, standing)) {
+  if (
+    namesItsOperator(facts, standing) ||
+    isAppWindow(facts, model.learned, UNKNOWN_NETWORKS_MIN)
+  ) {
     return {
       reference: model.declared,
       class: "declared",

@@ -98,6 +98,14 @@ function fields<const Name extends string, Schema>(
   >;
 }
 
+/** How an event that does not say so came about: a handshake alone has nothing of a request. */
+function matchOf(event: v.InferOutput<typeof line>): CorrelatedEvent["match"] {
+  if (!event.ja4) return "none";
+  return event.http_method || event.url_path || event.http_host || event.headers
+    ? "conn"
+    : "tls_only";
+}
+
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** A UUID as it is; of another identifier one that is the same each time. */
@@ -149,7 +157,7 @@ export function parseEvent(json: string): CorrelatedEvent {
   return {
     ...event,
     event_id: identifier(event.event_id),
-    match: match ?? (event.ja4 ? "conn" : "none"),
+    match: match ?? matchOf(result.output),
     http_host: http_host?.toLowerCase() ?? "",
     http_version: http_version?.replace(/^HTTP\//i, "")
       .replace(/^([23])\.0$/, "$1"),

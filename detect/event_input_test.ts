@@ -35,6 +35,7 @@ Deno.test("parseEvent() puts facts into their usual form and leaves out what it 
   });
   assert.equal(event["src_ip"], "2001:db8::7");
   assert.equal(event["match"], "conn");
+  assert.equal(parsed({ ja4: "t13d1516h2_0_0" })["match"], "tls_only");
   assert.equal(event["http_host"], "www.example.com");
   assert.equal(event["http_version"], "2");
   assert.deepEqual(event["headers"], {
