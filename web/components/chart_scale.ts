@@ -1,9 +1,9 @@
 /** Arithmetic that the charts share. Positions along x are per cent of the plot, so that it may have any width. @module */
 import { clock, day, hourMinute } from "./format.ts";
 
-/** `12.345%`, short enough for a thousand of them. */
+/** `12.35%`: a tenth of a pixel of a plot 1000 pixels wide. */
 export function per(share: number): string {
-  return `${Number((share * 100).toFixed(3))}%`;
+  return `${Number((share * 100).toFixed(2))}%`;
 }
 
 /** Round values from 0 upwards that cover `max` in about `count` steps. */

@@ -12,8 +12,6 @@ export default define.page(({ Component, state }) => (
       <link rel="icon" href={asset("/favicon.svg")} type="image/svg+xml" />
       <link rel="stylesheet" href={asset("/tokens.css")} />
       <link rel="stylesheet" href={asset("/base.css")} />
-      <link rel="stylesheet" href={asset("/shell.css")} />
-      <link rel="stylesheet" href={asset("/components.css")} />
       <link rel="stylesheet" href={asset("/pages.css")} />
     </head>
     <body>
