@@ -2,9 +2,18 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import * as limits from "../lib/limits.ts";
 import { PARSER_LIMITS } from "../wasm/mod.ts";
+import {
+  cryptoFrame,
+  Datagrams,
+  dtlsRecord,
+  initial,
+  ipFragments,
+  withCookie,
+} from "./support/datagrams.ts";
 import { eventsOf, newParser } from "./support/fingerprint.ts";
 import {
   ACK,
+  bytes,
   CIPHERS,
   clientHello,
   Connection,
@@ -17,7 +26,8 @@ import {
   START_US,
 } from "./support/packets.ts";
 
-const stream = records(clientHello());
+const hello = clientHello();
+const stream = records(hello);
 
 Deno.test("a ClientHello cut at any byte gives one event that says so", () => {
   const parser = newParser();
@@ -68,9 +78,33 @@ Deno.test("a packet cut by the snap length at any byte never yields a fingerprin
   }
 });
 
-Deno.test("no flipped byte in any packet crashes the parser or yields what is not JSON", () => {
+Deno.test.each([
+  {
+    name: "TCP segments",
+    packets: new Connection().open().send(stream, 100).packets,
+  },
+  {
+    name: "IP fragments",
+    packets: new Connection({ source: "2001:db8::1", destination: "::1" })
+      .client(0, stream).packets.flatMap((one) => ipFragments(one, 96)),
+  },
+  {
+    name: "QUIC datagrams",
+    packets: new Datagrams()
+      .client(initial([cryptoFrame(100, hello.slice(100))], { number: 1 }))
+      .client(initial([[1], cryptoFrame(0, hello.slice(0, 120))])).packets,
+  },
+  {
+    name: "DTLS datagrams",
+    packets: new Datagrams()
+      .client(dtlsRecord(withCookie(hello), {}, 0, 100))
+      .client(dtlsRecord(withCookie(hello), {}, 100)).packets,
+  },
+])("no flipped byte in $name crashes the parser or yields what is not JSON", ({
+  packets,
+}) => {
   const parser = newParser();
-  const { packets } = new Connection().open().send(stream, 100);
+  strictEqual(eventsOf(packets, parser)[0]?.status, "complete");
   for (const [index, packet] of packets.entries()) {
     for (let at = 0; at < packet.frame.length; at++) {
       for (const bits of [0x01, 0x80, 0xff]) {
@@ -83,6 +117,112 @@ Deno.test("no flipped byte in any packet crashes the parser or yields what is no
         }
       }
     }
+  }
+});
+
+Deno.test("a datagram cut by the snap length at any byte never yields a fingerprint", () => {
+  const parser = newParser();
+  // Ethernet, IP, UDP; of DTLS its record and message header too.
+  const headers = 14 + 20 + 8;
+  const dtls = new Datagrams().client(dtlsRecord(withCookie(hello))).packets;
+  const quic = new Datagrams().client(initial([cryptoFrame(0, hello)])).packets;
+  for (const [packets, silent] of [[dtls, headers + 25], [quic, Infinity]]) {
+    const [{ ts, frame }] = packets as [Packet];
+    for (let length = 0; length < frame.length; length++) {
+      const short = { ts, frame: frame.slice(0, length), wire: frame.length };
+      deepStrictEqual(
+        eventsOf([short], parser).map((event) => event.status_reason),
+        length < (silent as number) ? [] : ["snap_length"],
+        `${length} bytes`,
+      );
+    }
+  }
+});
+
+Deno.test("a DTLS message cut at any byte is malformed", () => {
+  const parser = newParser();
+  const message = withCookie(hello);
+  for (let length = 4; length < message.length; length++) {
+    const part = message.slice(0, length);
+    part.set([0, (length - 4) >> 8, (length - 4) & 255], 1);
+    const { packets } = new Datagrams().client(dtlsRecord(part));
+    const complete =
+      length === 4 + 2 + 32 + 33 + 1 + 2 + 2 * CIPHERS.length + 2;
+    deepStrictEqual(
+      eventsOf(packets, parser).map(({ status }) => status),
+      // Without content there is no fragment to keep.
+      length === 4 ? ["malformed"] : [complete ? "complete" : "malformed"],
+      `${length} bytes`,
+    );
+  }
+});
+
+Deno.test("what comes over UDP in parts is bounded: each unfinished ClientHello is reported", () => {
+  const parser = newParser();
+  const part = dtlsRecord(withCookie(hello), {}, 0, 50);
+  const count = limits.messagesMax + 10;
+  const events = eventsOf(
+    Array.from(
+      { length: count },
+      (_, client) =>
+        new Datagrams({ sourcePort: 1024 + client, ts: START_US + client })
+          .client(part).packets,
+    ).flat(),
+    parser,
+  );
+  strictEqual(events.length, count);
+  const evicted = events.filter((event) => event.status_reason === "evicted");
+  deepStrictEqual(
+    evicted.map(({ src_port }) => src_port),
+    Array.from({ length: 10 }, (_, client) => 1024 + client),
+  );
+});
+
+Deno.test("fragments of packets that are never whole give way and are counted", () => {
+  const parser = newParser();
+  const [first, ...later] = ipFragments(
+    new Connection().client(0, stream).packets[0] as Packet,
+    104,
+  ) as [Packet, ...Packet[]];
+  const named = (packet: Packet, name: number): Packet => {
+    const frame = packet.frame.slice();
+    frame.set([name >> 8, name & 255], 14 + 4);
+    return { ...packet, frame };
+  };
+  const count = limits.fragmentedMax + 5;
+  const firsts = Array.from({ length: count }, (_, name) => ({
+    ...named(first, name),
+    ts: START_US + name,
+  }));
+  const rest = (name: number) => later.map((packet) => named(packet, name));
+  // The oldest gave way; the newest is put together.
+  const late = { ...first, ts: START_US + limits.fragmentedAgeUsMax + 2e6 };
+  const events = eventsOf([...firsts, ...rest(count - 1), late], parser);
+  deepStrictEqual(events.map(({ status }) => status), ["complete"]);
+  strictEqual(parser.counters().fragmentsDiscarded, count - 1);
+});
+
+Deno.test("QUIC that cannot be read is counted and silent", () => {
+  const parser = newParser();
+  const damaged = initial([cryptoFrame(0, hello)]);
+  damaged[700] = (damaged[700] ?? 0) ^ 1;
+  const unknown = initial([cryptoFrame(0, hello)], { version: "unknown" });
+  const { packets } = new Datagrams().client(damaged).client(unknown);
+  deepStrictEqual(eventsOf(packets, parser), []);
+  const { quicNotAuthentic, quicVersionUnknown } = parser.counters();
+  deepStrictEqual([quicNotAuthentic, quicVersionUnknown], [1, 1]);
+});
+
+Deno.test("a client that uses its ports again has a ClientHello of its own", () => {
+  const random = new Uint8Array(32).fill(9);
+  const other = clientHello({ random });
+  const quic = new Datagrams().client(initial([cryptoFrame(0, hello)]))
+    .client(initial([cryptoFrame(0, other)], { id: bytes("another one") }));
+  const dtls = new Datagrams().client(dtlsRecord(withCookie(hello)))
+    .client(dtlsRecord(withCookie(other)));
+  for (const { packets } of [quic, dtls]) {
+    const events = eventsOf(packets);
+    deepStrictEqual(events.map((event) => event.hello), [0, 0]);
   }
 });
 
