@@ -30,14 +30,27 @@ const FIRM: readonly ((window: Candidate) => boolean)[] = [
   ({ feature }) => feature("probe_hits") === 0,
 ];
 
-const SOFT: readonly ((window: Candidate) => boolean)[] = [
-  ({ facts }) => facts.orders >= 2,
-  ({ feature }) => feature("sec_fetch_missing") === 0,
-  ({ feature }) => feature("referrer_missing") < 0.7,
-  ({ feature }) => feature("header_order_bits") < 3,
-  ({ feature }) => feature("ja4_ua_bits") < 3,
-  ({ feature }) => feature("tcp_os_bits") < 2,
-  ({ feature }) => feature("proxy_gap_ms") < 31,
+/** A condition that may be let go. */
+interface Condition {
+  readonly met: (window: Candidate) => boolean;
+  /** Windows that have had occasion to fail it; by default all. */
+  readonly tried?: (window: Candidate) => boolean;
+}
+
+const SOFT: readonly Condition[] = [
+  {
+    met: ({ facts }) => facts.orders >= 2,
+    tried: ({ facts }) => facts.requests >= 5,
+  },
+  {
+    met: ({ feature }) => feature("referrer_missing") < 0.7,
+    tried: ({ facts }) => facts.documents >= 3,
+  },
+  { met: ({ feature }) => feature("sec_fetch_missing") === 0 },
+  { met: ({ feature }) => feature("header_order_bits") < 3 },
+  { met: ({ feature }) => feature("ja4_ua_bits") < 3 },
+  { met: ({ feature }) => feature("tcp_os_bits") < 2 },
+  { met: ({ feature }) => feature("proxy_gap_ms") < 31 },
 ];
 
 /** Rows of `windows` that speak for people with browsers, in their order. */
@@ -54,12 +67,12 @@ export function anchorRows(
     const window = candidate(row);
     return FIRM.every((met) => met(window));
   });
-  const conditions = SOFT.filter((met) =>
-    browsers.filter((row) => met(candidate(row))).length >=
-      MET_MIN * browsers.length
-  );
+  const conditions = SOFT.filter(({ met, tried = () => true }) => {
+    const windows = browsers.map(candidate).filter(tried);
+    return windows.filter(met).length >= MET_MIN * windows.length;
+  });
   return browsers.filter((row) => {
     const window = candidate(row);
-    return conditions.every((met) => met(window));
+    return conditions.every(({ met }) => met(window));
   });
 }
