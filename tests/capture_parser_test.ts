@@ -213,6 +213,54 @@ Deno.test("QUIC that cannot be read is counted and silent", () => {
   deepStrictEqual([quicNotAuthentic, quicVersionUnknown], [1, 1]);
 });
 
+Deno.test("no flipped byte inside a QUIC packet crashes the parser", () => {
+  const parser = newParser();
+  const ack = [2, 5, 0, 1, 0, 0, 0];
+  const content = bytes(ack, [1], cryptoFrame(0, hello), [0]);
+  for (let at = 0; at < content.length; at++) {
+    for (const bits of [0x01, 0x40, 0xff]) {
+      const changed = content.slice();
+      changed[at] = (changed[at] ?? 0) ^ bits;
+      const { packets } = new Datagrams()
+        .client(initial([changed])).client(initial([content], { number: 1 }));
+      const events = eventsOf(packets, parser);
+      ok(events.length <= 2);
+      for (const event of events) {
+        strictEqual(event.ja4 === undefined, event.status !== "complete");
+      }
+    }
+  }
+});
+
+Deno.test("one datagram causes a few events at most, whatever is in it", () => {
+  const messages = Array.from({ length: 20 }, (_, index) =>
+    clientHello({
+      random: new Uint8Array(32).fill(index),
+      ciphers: [],
+      extensions: [],
+    }));
+  const quic = new Datagrams().client(
+    ...messages.map((message, index) =>
+      initial([cryptoFrame(0, message)], {
+        id: new Uint8Array(8).fill(index),
+        size: 0,
+      })
+    ),
+  );
+  const dtls = new Datagrams().client(
+    ...messages.map((message, sequence) =>
+      dtlsRecord(withCookie(message), { sequence })
+    ),
+  );
+  for (const { packets } of [quic, dtls]) {
+    const events = eventsOf(packets);
+    deepStrictEqual(
+      events.map(({ status }) => status),
+      Array(4).fill("complete"),
+    );
+  }
+});
+
 Deno.test("a client that uses its ports again has a ClientHello of its own", () => {
   const random = new Uint8Array(32).fill(9);
   const other = clientHello({ random });

@@ -19,6 +19,11 @@ use core::ops::Range;
 /// ClientHellos of one QUIC handshake: the first, and the one after a HelloRetryRequest.
 const HELLOS: u8 = 2;
 const CLIENT_HELLO: u8 = 1;
+/// Initial packets that are looked at in one datagram: each costs as much as twenty of others.
+const INITIALS: u8 = 4;
+/// Events after which the rest of a datagram is left: with what one more packet can cause and
+/// push out that stays below [`crate::limits::EVENTS_PER_PACKET`].
+const EVENTS: u64 = 4;
 
 /// What is known of a sender and a receiver.
 #[derive(Debug)]
@@ -191,13 +196,19 @@ impl Conversations {
         datagram: &[u8],
     ) -> bool {
         let Self { kept, room } = self;
+        let before = out.writer.sequence();
         let mut any = false;
+        let mut initials: u8 = 0;
         let mut rest = datagram;
         while let Some((packet, behind)) = quic::packet(rest) {
             any = true;
             rest = behind;
             match packet {
                 Packet::Initial(initial) => {
+                    initials = initials.saturating_add(1);
+                    if initials > INITIALS || is_enough(out, before) {
+                        break;
+                    }
                     if let Some((slot, content)) =
                         kept.open(out, arriving.ts, place, &initial, room)
                     {
@@ -311,7 +322,11 @@ impl Kept {
         (key, set): (Key, Set),
         payload: Span<'_>,
     ) {
+        let before = out.writer.sequence();
         for fragment in dtls::Fragments::of(payload.bytes, payload.missing() > 0) {
+            if is_enough(out, before) {
+                break;
+            }
             let found = self.table.find(&key, set);
             let slot = self.claim(out, (key, set), found, arriving.ts);
             let Some(conversation) = self.table.get_mut(slot) else {
@@ -492,6 +507,11 @@ impl Kept {
         }
         self.release(slot);
     }
+}
+
+/// Whether a datagram that came after event number `before` caused as many as it may.
+fn is_enough(out: &Output, before: u64) -> bool {
+    out.writer.sequence().saturating_sub(before) >= EVENTS
 }
 
 /// Length of the handshake message at the front of a stream, with its four bytes of header.

@@ -34,8 +34,8 @@ pub const EVENT_BYTES: usize = 65_536;
 pub const BATCH_BYTES: usize = 16 * 1_024 * 1_024;
 /// Events handed back at a time.
 pub const OUTPUT_BYTES: usize = 4 * 1_024 * 1_024;
-/// Most events that one packet can cause: two ClientHellos in each direction's stead, and what
-/// a connection and a stream that had to give way were holding.
+/// Most events that one packet can cause: ClientHellos, and what a connection and a stream that
+/// had to give way were holding.
 pub const EVENTS_PER_PACKET: usize = 8;
 /// Bytes of the constant fields of each event: sensor, boot, interface.
 pub const CONTEXT_BYTES: usize = 2_048;
