@@ -26,9 +26,23 @@ Deno.test("SharedValues.share() keeps equal lists once and every value as it was
   assert.ok(!("client_alpns" in second));
 });
 
+Deno.test("SharedValues.share() knows a client that shuffles its extensions", () => {
+  const shared = new SharedValues();
+  const first = parsed();
+  shared.share(first);
+  const shuffled = {
+    ja4_ro: "another order",
+    extensions: first.extensions?.toReversed(),
+  };
+  const second = parsed(shuffled);
+  shared.share(second);
+  assert.deepEqual(second, parsed(shuffled));
+  assert.equal(second.cipher_suites, first.cipher_suites, "the same list");
+});
+
 Deno.test("SharedValues.share() leaves a handshake without a fingerprint alone", () => {
   const shared = new SharedValues();
-  const torn = parsed({ ja4_ro: undefined });
+  const torn = parsed({ ja4: undefined });
   shared.share(torn);
-  assert.deepEqual(torn, parsed({ ja4_ro: undefined }));
+  assert.deepEqual(torn, parsed({ ja4: undefined }));
 });
