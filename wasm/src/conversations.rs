@@ -1,18 +1,16 @@
 //! ClientHellos over UDP: QUIC and DTLS. What goes from one end to another is a conversation; who
 //! of them is the client is told by the ClientHello.
-use crate::client_hello::ClientHello;
-use crate::digest::sha256_16;
+use crate::conversation::{Assembly, Conversation, announced};
 use crate::dtls;
-use crate::event::{Arrival, Status};
+use crate::event::Status;
 use crate::ja4::Transport;
 use crate::limits::{CONVERSATIONS, DATAGRAM_BYTES, MESSAGES, STREAM_BYTES};
 use crate::number::{narrow, size};
 use crate::output::{End, Output, count};
 use crate::packet::{Path, Span};
-use crate::preamble::Preamble;
 use crate::quic::{self, CryptoFrames, Initial, Keys, Packet};
-use crate::stream::{Progress, Stream, Streams};
-use crate::table::{Entry, Key, Set, Side, Slot, Table};
+use crate::stream::{Progress, Streams};
+use crate::table::{Key, Set, Slot, Table};
 use crate::udp::{Udp, without_channel};
 use core::ops::Range;
 
@@ -24,80 +22,6 @@ const INITIALS: u8 = 4;
 /// Events after which the rest of a datagram is left: with what one more packet can cause and
 /// push out that stays below [`crate::limits::EVENTS_PER_PACKET`].
 const EVENTS: u64 = 4;
-
-/// What is known of a sender and a receiver.
-#[derive(Debug)]
-struct Conversation {
-    key: Key,
-    seen: u64,
-    transport: Transport,
-    /// Bytes of a ClientHello that is not whole, if any.
-    stream: Option<u16>,
-    /// Some ClientHello was reported; digests of the last one and of its random.
-    told: bool,
-    message: [u8; 16],
-    random: [u8; 16],
-    /// QUIC: ClientHellos under these keys, and where in the CRYPTO stream the next one begins.
-    hellos: u8,
-    base: u64,
-    keys: Keys,
-    /// DTLS: message_seq and length of what is in the making.
-    sequence: u16,
-    length: u32,
-}
-
-impl Entry for Conversation {
-    const EMPTY: Self = Self {
-        key: Key::NONE,
-        seen: 0,
-        transport: Transport::Tcp,
-        stream: None,
-        told: false,
-        message: [0; 16],
-        random: [0; 16],
-        hellos: 0,
-        base: 0,
-        keys: Keys::NONE,
-        sequence: 0,
-        length: 0,
-    };
-
-    fn begin(key: Key, now: u64) -> Self {
-        Self {
-            key,
-            seen: now,
-            ..Self::EMPTY
-        }
-    }
-
-    fn key(&self) -> &Key {
-        &self.key
-    }
-
-    fn seen(&self) -> u64 {
-        self.seen
-    }
-
-    fn holds_bytes(&self) -> bool {
-        self.stream.is_some()
-    }
-}
-
-/// How a message came so far.
-#[derive(Clone, Copy, Debug)]
-struct Assembly {
-    /// CRYPTO frames, or DTLS fragments.
-    parts: u32,
-    /// Number of the last datagram.
-    datagram: u64,
-}
-
-impl Progress for Assembly {
-    const START: Self = Self {
-        parts: 0,
-        datagram: 0,
-    };
-}
 
 /// The conversations that are followed, and ClientHellos of theirs that are not whole.
 #[derive(Debug)]
@@ -329,45 +253,54 @@ impl Kept {
             }
             let found = self.table.find(&key, set);
             let slot = self.claim(out, (key, set), found, arriving.ts);
-            let Some(conversation) = self.table.get_mut(slot) else {
-                return;
-            };
-            conversation.seen = conversation.seen.max(arriving.ts);
-            if conversation.transport != Transport::Dtls {
+            let spoken = self.table.get(slot).map(|known| known.transport);
+            if spoken != Some(Transport::Dtls) {
                 self.release(slot);
             }
-            let Some(conversation) = self.table.get_mut(slot) else {
-                return;
-            };
-            conversation.transport = Transport::Dtls;
-            let name = (fragment.sequence, fragment.length);
-            let current = (conversation.sequence, conversation.length);
-            if conversation.stream.is_some() && name != current {
-                if fragment.sequence <= conversation.sequence {
-                    continue;
-                }
-                // The client has given the earlier message up.
-                self.give_up(out, slot, End::Closed);
-            }
-            let Some(conversation) = self.table.get_mut(slot) else {
-                return;
-            };
-            (conversation.sequence, conversation.length) = name;
-            if conversation.stream.is_none() {
-                // The message as TLS would have it.
-                let [_, high, middle, low] = fragment.length.to_be_bytes();
-                if !self.begin(out, arriving, slot, &[CLIENT_HELLO, high, middle, low]) {
-                    return;
-                }
-            }
-            let part = Part {
-                offset: size(fragment.offset).saturating_add(4),
-                bytes: fragment.bytes,
-                first: fragment.offset == 0,
-                cut: fragment.cut,
-            };
-            self.take(out, arriving, slot, &part);
+            self.fragment(out, arriving, slot, &fragment);
         }
+    }
+
+    fn fragment(
+        &mut self,
+        out: &mut Output,
+        arriving: &Arriving,
+        slot: Slot,
+        fragment: &dtls::Fragment<'_>,
+    ) {
+        let Some(conversation) = self.table.get_mut(slot) else {
+            return;
+        };
+        conversation.transport = Transport::Dtls;
+        conversation.seen = conversation.seen.max(arriving.ts);
+        let name = (fragment.sequence, fragment.length);
+        let current = (conversation.sequence, conversation.length);
+        let mut holds = conversation.stream.is_some();
+        if holds && name != current {
+            if name.0 <= current.0 {
+                return;
+            }
+            // The client has given the earlier message up.
+            self.give_up(out, slot, End::Closed);
+            holds = false;
+        }
+        if !holds {
+            if let Some(conversation) = self.table.get_mut(slot) {
+                (conversation.sequence, conversation.length) = name;
+            }
+            // The header that the message would have in TLS.
+            let [_, high, middle, low] = fragment.length.to_be_bytes();
+            if !self.begin(out, arriving, slot, &[CLIENT_HELLO, high, middle, low]) {
+                return;
+            }
+        }
+        let part = Part {
+            offset: size(fragment.offset).saturating_add(4),
+            bytes: fragment.bytes,
+            first: fragment.offset == 0,
+            cut: fragment.cut,
+        };
+        self.take(out, arriving, slot, &part);
     }
 
     /// Begins to keep bytes, with `front` as the first ones. False if there is no place.
@@ -512,61 +445,4 @@ impl Kept {
 /// Whether a datagram that came after event number `before` caused as many as it may.
 fn is_enough(out: &Output, before: u64) -> bool {
     out.writer.sequence().saturating_sub(before) >= EVENTS
-}
-
-/// Length of the handshake message at the front of a stream, with its four bytes of header.
-fn announced(front: &[u8]) -> Option<usize> {
-    let [_, high, middle, low] = front.first_chunk::<4>()?;
-    Some(size(u32::from_be_bytes([0, *high, *middle, *low])).saturating_add(4))
-}
-
-impl Conversation {
-    fn arrival(&self, stream: &Stream<Assembly>, announced: Option<usize>) -> Arrival {
-        let (source, destination) = self.key.ends(Side::Low);
-        let header = match self.transport {
-            Transport::Dtls => dtls::HEADER_BYTES,
-            Transport::Tcp | Transport::Quic => 4,
-        };
-        Arrival {
-            ts: stream.last_ts,
-            begin_ts: stream.begin_ts,
-            source,
-            destination,
-            transport: self.transport,
-            path: stream.path,
-            hello: self.hellos.min(1),
-            preamble: Preamble::None,
-            proxied: None,
-            bytes: announced.map(|total| total.saturating_sub(4).saturating_add(header)),
-            records: stream.progress.parts,
-            segments: stream.segments,
-            out_of_order: stream.out_of_order,
-            syn: None,
-            rtt_us: None,
-        }
-    }
-
-    /// Writes the event of a whole message, unless it is the last one again: a retransmission,
-    /// or the answer to a Retry.
-    fn tell(&mut self, out: &mut Output, mut arrival: Arrival, message: &[u8]) {
-        let digest = sha256_16(message);
-        if self.told && self.message == digest {
-            return;
-        }
-        match ClientHello::parse(message, self.transport) {
-            Ok(hello) => {
-                let random = sha256_16(hello.random);
-                if self.told && self.random == random {
-                    arrival.hello = 1;
-                } else if self.transport == Transport::Dtls {
-                    arrival.hello = 0;
-                }
-                self.random = random;
-                out.writer.complete(&arrival, &hello);
-            }
-            Err(fault) => out.writer.failed(&arrival, Status::Malformed, fault.word()),
-        }
-        self.told = true;
-        self.message = digest;
-    }
 }

@@ -17,6 +17,7 @@ pub mod abi;
 pub mod client_hello;
 pub mod community_id;
 pub mod connections;
+pub mod conversation;
 pub mod conversations;
 pub mod digest;
 pub mod dtls;
