@@ -7,6 +7,7 @@ import type {
 } from "../lib/events.ts";
 import { temporaryFolder } from "../lib/testing.ts";
 import { generateTraffic } from "../tools/traffic/generate.ts";
+import { generateUnfamiliar } from "../tools/traffic/unfamiliar.ts";
 import { replay } from "../tools/traffic/replay.ts";
 
 const OPTIONS = {
@@ -18,6 +19,29 @@ const OPTIONS = {
 
 Deno.test("generateTraffic() with one seed gives one run", () => {
   assert.deepEqual(generateTraffic(OPTIONS), generateTraffic(OPTIONS));
+});
+
+Deno.test("generateUnfamiliar() with one seed gives one run, of families that the other has not", () => {
+  const familiar = new Set(
+    generateTraffic(OPTIONS).labels.filter(({ label }) => label === "bot")
+      .map(({ family }) => family),
+  );
+  for (const seed of [5, 6, 7]) { // a site of each kind
+    const traffic = generateUnfamiliar({ ...OPTIONS, seed });
+    assert.deepEqual(traffic, generateUnfamiliar({ ...OPTIONS, seed }));
+    const bots = new Set(
+      traffic.labels.filter(({ label }) => label === "bot")
+        .map(({ family }) => family),
+    );
+    assert.equal(bots.size, 8);
+    assert.ok(bots.isDisjointFrom(familiar));
+    for (const family of ["ordinary", "nat", "app", "feed_reader", "monitor"]) {
+      assert.ok(
+        traffic.labels.some((label) => label.family === family),
+        family,
+      );
+    }
+  }
 });
 
 Deno.test("generateTraffic() gives events in order, in range and labelled", () => {

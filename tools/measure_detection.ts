@@ -6,7 +6,7 @@
  *     deno run -A tools/measure_detection.ts --rough 201 202 203      # people harder to tell from bots
  *     deno run -A tools/measure_detection.ts --unfamiliar 204 205 206 # other people, site and bots
  *
- * Intervals are the 5th and 95th percentile of 200 resamplings of actors, all draws together.
+ * Intervals are the 5th and 95th percentile of 200 resamplings of actors.
  *
  * A window is a bot's if a bot made any request of it. Verified bots count as people: showing them
  * is a false alarm.
@@ -25,6 +25,7 @@ import { generateUnfamiliar } from "./traffic/unfamiliar.ts";
 
 const END = Date.UTC(2026, 10, 2) * 1000 as UnixMicros;
 const HOUR_US = 3600e6;
+const RESAMPLINGS = 200;
 
 interface Scored {
   readonly window_start: string;
@@ -154,27 +155,41 @@ function byClass(rows: readonly Labelled[]): {
   };
 }
 
-/** 5th and 95th percentile of the figures when actors are drawn anew. */
-function intervals(rows: readonly Labelled[]): Record<string, number[]> {
+/** 5th and 95th percentile of the mean over the draws, when the actors of each are drawn anew. */
+function intervals(
+  draws: readonly (readonly Labelled[])[],
+): Record<string, number[]> {
   const random = new Random(1);
-  const actors = [...Map.groupBy(rows, ({ truth }) => truth.actor).values()];
-  const figures = Array.from({ length: 200 }, () => {
-    const drawn = actors.flatMap(() =>
-      actors[random.below(actors.length)] as Labelled[]
-    );
-    return judge(drawn);
-  });
-  const of = (name: string) => {
-    const sorted = figures.map((figure) => figure[name] as number).sort((
-      a,
-      b,
-    ) => a - b);
-    return [sorted[10] as number, sorted[189] as number].map(rounded);
-  };
+  const actors = draws.map((rows) => [
+    ...Map.groupBy(rows, ({ truth }) => truth.actor).values(),
+  ]);
+  const means = Array.from(
+    { length: RESAMPLINGS },
+    () =>
+      meanOf(
+        actors.map((own) =>
+          judge(own.flatMap(() => own[random.below(own.length)] as Labelled[]))
+        ),
+      ),
+  );
+  const at = (name: string, share: number) =>
+    means.map((mean) => mean[name] as number).sort((a, b) => a - b)[
+      Math.floor(share * RESAMPLINGS)
+    ] as number;
   return Object.fromEntries(
     ["pr_auc", "recall_at_1pct_fpr", "alert_precision", "alert_recall"].map(
-      (name) => [name, of(name)],
+      (name) => [name, [at(name, 0.05), at(name, 0.95)]],
     ),
+  );
+}
+
+function meanOf(draws: readonly Measured[]): Measured {
+  return Object.fromEntries(
+    Object.keys(draws[0] ?? {}).map((name) => [
+      name,
+      draws.reduce((sum, draw) => sum + (draw[name] as number), 0) /
+      draws.length,
+    ]),
   );
 }
 
@@ -196,27 +211,12 @@ const kind = Deno.args.includes("--rough")
   ? "unfamiliar"
   : "plain";
 const seeds = Deno.args.filter((argument) => !argument.startsWith("--"));
-const all: Labelled[] = [];
-const draws: Measured[] = [];
+const draws: Labelled[][] = [];
 for (const seed of seeds.length > 0 ? seeds : ["201", "202", "203"]) {
   const rows = await measure(Number(seed), kind);
-  const measured = judge(rows);
-  print({ seed: Number(seed), ...measured });
-  draws.push(measured);
-  // Actors of different draws are different, even if they have the same name.
-  for (const row of rows) {
-    const actor = `${seed} ${row.truth.actor}`;
-    all.push({ ...row, truth: { ...row.truth, actor } });
-  }
+  print({ seed: Number(seed), ...judge(rows) });
+  draws.push(rows);
 }
-print({
-  mean: Object.fromEntries(
-    Object.keys(draws[0] ?? {}).map((name) => [
-      name,
-      draws.reduce((sum, draw) => sum + (draw[name] as number), 0) /
-      draws.length,
-    ]),
-  ),
-});
-print({ interval: intervals(all) });
-print(byClass(all));
+print({ mean: meanOf(draws.map(judge)) });
+print({ interval: intervals(draws) });
+print(byClass(draws.flat()));
