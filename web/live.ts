@@ -51,3 +51,7 @@ export const REQUESTS_MAX = 20;
 export const PIPELINE_EVENTS_MAX = 5;
 /** Milliseconds between two looks at the database. */
 export const INTERVAL_MS = 500;
+/** Milliseconds after which a stream that has nothing to say says so. */
+export const ALIVE_MS = 2000;
+/** Milliseconds of silence after which a page calls its numbers stale: two signs of life went missing. */
+export const STALE_MS = 5000;

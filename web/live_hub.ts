@@ -3,17 +3,17 @@
  * nobody does.
  *
  * A stream is server-sent events: a snapshot when something has changed, with its number as `id:`, so
- * that a browser that comes back is sent nothing it has; a comment every 15 s keeps proxies from
- * closing a quiet one.
+ * that a browser that comes back is sent nothing it has; when nothing has changed an event `alive`,
+ * so that a page can tell a quiet stream from a broken one.
  *
  * @module
  */
-import { INTERVAL_MS, type LiveSnapshot } from "./live.ts";
+import { ALIVE_MS, INTERVAL_MS, type LiveSnapshot } from "./live.ts";
 import type { LiveNumbers } from "./live_query.ts";
 
 /** Streams at a time; one browser has one (live_client.ts). */
 export const STREAMS_MAX = 50;
-const PING_MS = 15_000;
+
 /** Milliseconds a stream lives; the browser then opens the next and shows its session anew. */
 const LIFETIME_MS = 5 * 60_000;
 /** Milliseconds between two readings while the database is away. */
@@ -149,8 +149,8 @@ export class LiveHub implements Disposable {
         stream,
         `id: ${snapshot.seq}\ndata: ${JSON.stringify(snapshot)}\n\n`,
       );
-    } else if (nowMs - stream.lastMs > PING_MS) {
-      this.#write(stream, ": ping\n\n");
+    } else if (nowMs - stream.lastMs >= ALIVE_MS) {
+      this.#write(stream, "event: alive\ndata\n\n");
     }
   }
 

@@ -72,6 +72,11 @@ function Entry({ entry }: { entry: TriageEntry }): VNode {
       : entry.verdict === "none"
       ? "took the verdict back"
       : `said: ${verdictWord(entry.verdict).toLowerCase()}`,
+    entry.assignee === ""
+      ? ""
+      : entry.assignee === "-"
+      ? "assigned it to nobody"
+      : `assigned it to ${printable(entry.assignee)}`,
     entry.note === "" ? "" : "added a note",
   ].filter((deed) => deed !== "");
   return (

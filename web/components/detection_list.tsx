@@ -13,8 +13,7 @@ import {
 } from "../data/detection_list.ts";
 import type { OpenDetections } from "../data/open_detections.ts";
 import { withParams, withRange } from "../data/range.ts";
-import { isDetectionId } from "../data/search.ts";
-import { type Action, ACTIONS } from "../data/triage.ts";
+import { type Action, ACTIONS, BULK_MAX } from "../data/triage.ts";
 import ListKeys from "../islands/ListKeys.tsx";
 import { compact, count, plural } from "./format.ts";
 import { Icon } from "./icon.tsx";
@@ -30,6 +29,7 @@ const FORM = "detections";
 
 const VIEW_WORDS: Readonly<Record<View, string>> = {
   inbox: "Inbox",
+  mine: "Mine",
   escalated: "Escalated",
   archived: "Archived",
 };
@@ -46,7 +46,7 @@ const VERDICT_WORDS: Readonly<Record<string, string>> = {
   false_positive: "False positive",
   benign_bot: "Benign bot",
 };
-const DONE_WORDS: Readonly<Record<Action, string>> = {
+const DONE_WORDS: Readonly<Record<Action | "undo", string>> = {
   acknowledge: "acknowledged",
   escalate: "escalated",
   archive: "archived",
@@ -55,7 +55,10 @@ const DONE_WORDS: Readonly<Record<Action, string>> = {
   false_positive: "marked false positive",
   benign_bot: "marked benign bot",
   no_verdict: "without a verdict",
+  assign: "assigned to you",
+  unassign: "assigned to nobody",
   note: "noted",
+  undo: "as before",
 };
 
 /** The word for a verdict; "" for none. */
@@ -64,8 +67,10 @@ export function verdictWord(verdict: string): string {
 }
 
 export function DetectionList(
-  { query, list, counts }: {
+  { query, list, counts, asOfMs }: {
     query: ListQuery;
+    /** When the list was made, milliseconds since the epoch. */
+    asOfMs: number;
     list: Loaded<DetectionPage>;
     counts: Loaded<OpenDetections>;
   },
@@ -96,39 +101,42 @@ export function DetectionList(
       <Done />
       <Chips query={query} />
       {list.ok
-        ? <List query={query} page={list.value} />
+        ? <List query={query} page={list.value} asOfMs={asOfMs} />
         : <ErrorCard message={list.message} />}
     </>
   );
 }
 
 /** Takes the notice of what was done out of a link. */
-const NOTHING_DONE = { done: "", changed: "", already: "" };
+const NOTHING_DONE = { done: "", changed: "", already: "", at: "" };
 
 /** What the last form did, with a way back. */
 function Done(): VNode | null {
   const { url } = usePage();
-  const action = ACTIONS.find((one) => one === url.searchParams.get("done"));
-  if (action === undefined) return null;
-  const ids = (url.searchParams.get("changed") ?? "").split(",").filter(
-    isDetectionId,
+  const { searchParams } = url;
+  const done = ([...ACTIONS, "undo"] as const).find((one) =>
+    one === searchParams.get("done")
   );
-  const already = Number(url.searchParams.get("already") ?? "0");
+  if (done === undefined) return null;
+  const [changed, already, at] = ["changed", "already", "at"].map((name) =>
+    Number(searchParams.get(name) ?? "0") || 0
+  ) as [number, number, number];
   return (
     <div class="notice done" role="status">
       <Icon name="check" />
       <span>
-        {plural(ids.length, "detection")} {DONE_WORDS[action]}
-        {already > 0 ? `, ${count(already)} already so` : ""}.
+        {plural(changed, "detection")} {DONE_WORDS[done]}
+        {already > 0
+          ? `, ${count(already)} ${
+            done === "undo" ? "changed since" : "already so"
+          }`
+          : ""}.
       </span>
-      {ids.length > 0 && (action === "archive" || action === "escalate")
+      {changed > 0 && at > 0
         ? (
           <form method="post" action={withParams(url, NOTHING_DONE)}>
-            {ids.map((id) => (
-              <input key={id} type="hidden" name="id" value={id} />
-            ))}
-            <button class="btn" type="submit" name="action" value="reopen">
-              <Icon name="undo-2" /> Undo
+            <button class="btn" type="submit" name="undo" value={at}>
+              <Icon name="undo-2" /> Undo <kbd>u</kbd>
             </button>
           </form>
         )
@@ -168,7 +176,11 @@ function Chips({ query }: { query: ListQuery }): VNode | null {
 }
 
 function List(
-  { query, page }: { query: ListQuery; page: DetectionPage },
+  { query, page, asOfMs }: {
+    query: ListQuery;
+    page: DetectionPage;
+    asOfMs: number;
+  },
 ): VNode {
   const { url, mayTriage } = usePage();
   if (page.rows.length === 0) {
@@ -188,9 +200,17 @@ function List(
       {mayTriage
         ? (
           <div class="bulk">
-            <span class="bulk-hint">
-              Do with what is ticked:
-            </span>
+            <span class="bulk-hint">Do with what is ticked:</span>
+            {page.total > 1 && page.total <= BULK_MAX
+              ? (
+                <label class="bulk-all">
+                  <input type="checkbox" name="all" value="1" />
+                  all {count(page.total)} that match
+                  <input type="hidden" name="expected" value={page.total} />
+                  <input type="hidden" name="as_of" value={asOfMs} />
+                </label>
+              )
+              : null}
             <BulkButtons view={query.view} />
           </div>
         )
@@ -265,6 +285,18 @@ function BulkButtons({ view }: { view: View }): VNode {
             <Icon name="undo-2" /> Back to inbox
           </button>
         )}
+      <button
+        class="btn"
+        type="submit"
+        name="action"
+        value={view === "mine" ? "unassign" : "assign"}
+      >
+        {view === "mine" ? "Unassign" : (
+          <>
+            Assign to me <kbd>m</kbd>
+          </>
+        )}
+      </button>
       {view === "archived"
         ? null
         : (
@@ -353,6 +385,9 @@ function Row(
           {row.state === "acknowledged"
             ? <span class="badge ok">acknowledged</span>
             : null}
+          {row.assignee === ""
+            ? null
+            : <span class="badge">{printable(row.assignee)}</span>}
           {verdict === "" ? null : <span class="badge accent">{verdict}</span>}
           {row.notes > 0
             ? <span class="badge">{plural(row.notes, "note")}</span>
@@ -409,7 +444,11 @@ function NoDetections({ query }: { query: ListQuery }): VNode {
     );
   }
   return (
-    <Empty title={`Nothing is ${query.view}`}>
+    <Empty
+      title={query.view === "mine"
+        ? "Nothing is assigned to you"
+        : `Nothing is ${query.view}`}
+    >
       <a href={withRange("/detections", url)}>Open the inbox</a>
     </Empty>
   );

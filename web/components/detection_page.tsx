@@ -107,7 +107,8 @@ function Trail(
 
 function Head({ detection }: { detection: DetectionView }): VNode {
   const { zone } = usePage();
-  const { severity, score, p_value, state, verdict, campaign_id } = detection;
+  const { severity, score, p_value, state, verdict, campaign_id, assignee } =
+    detection;
   const { firstSeenMs, lastSeenMs } = detection;
   const sameDay = day(firstSeenMs, zone) === day(lastSeenMs, zone);
   return (
@@ -128,6 +129,9 @@ function Head({ detection }: { detection: DetectionView }): VNode {
           {verdictWord(verdict) === ""
             ? null
             : <span class="badge">{verdictWord(verdict)}</span>}
+          {assignee === ""
+            ? null
+            : <span class="badge">assigned to {printable(assignee)}</span>}
           <span>
             {dayClock(firstSeenMs, zone)} to{" "}
             {sameDay ? clock(lastSeenMs, zone) : dayClock(lastSeenMs, zone)}
@@ -158,8 +162,8 @@ function percentileOf(pValue: number): string {
 
 /** The form of what can be done: one button is one form field, so it needs no script. */
 function TriageBar({ detection }: { detection: DetectionView }): VNode {
-  const { url } = usePage();
-  const { state, verdict } = detection;
+  const { url, login } = usePage();
+  const { state, verdict, assignee } = detection;
   return (
     <form
       class="triage"
@@ -205,6 +209,15 @@ function TriageBar({ detection }: { detection: DetectionView }): VNode {
           <Icon name="archive" /> Archive <kbd>e</kbd>
         </button>
       )}
+      <button
+        class="btn"
+        type="submit"
+        name="action"
+        value={assignee === login ? "unassign" : "assign"}
+        data-key="m"
+      >
+        {assignee === login ? "Unassign" : "Assign to me"} <kbd>m</kbd>
+      </button>
       <span class="btn-group" role="group" aria-label="Verdict">
         {(["true_positive", "false_positive", "benign_bot"] as const).map(
           (one, index) => (

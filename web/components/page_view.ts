@@ -11,6 +11,8 @@ export interface PageView {
   readonly zone: string;
   /** Whether the user may change detections. */
   readonly mayTriage: boolean;
+  /** Who looks on. */
+  readonly login: string;
 }
 
 export const PageContext = createContext<PageView | undefined>(undefined);

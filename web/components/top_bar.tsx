@@ -45,6 +45,12 @@ export function TopBar(
           maxLength={500}
         />
         <kbd aria-hidden="true">/</kbd>
+        {["from", "to"].map((name) => {
+          const value = url.searchParams.get(name) ?? "";
+          return value === ""
+            ? null
+            : <input key={name} type="hidden" name={name} value={value} />;
+        })}
       </form>
       <div class="top-time">
         {range === undefined ? null : <TimeRange url={url} range={range} />}

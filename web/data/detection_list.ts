@@ -14,7 +14,7 @@ import { ask, ipText } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
 import { BY_WEIGHT, severityOf } from "./severity.ts";
 
-export const VIEWS = ["inbox", "escalated", "archived"] as const;
+export const VIEWS = ["inbox", "mine", "escalated", "archived"] as const;
 export type View = typeof VIEWS[number];
 
 export const SORTS = ["severity", "score", "last_seen", "requests"] as const;
@@ -42,6 +42,8 @@ export interface ListQuery {
   /** Last seen within; undefined = any time. */
   readonly range?: TimeRange;
   readonly after?: Cursor;
+  /** Whose detections the view `mine` shows. */
+  readonly login: string;
 }
 
 /** Where the page before ended: the sort value (a whole number) and the id of its last row. */
@@ -88,6 +90,7 @@ export interface DetectionPage {
 export function parseListQuery(
   url: URL,
   range: TimeRange | undefined,
+  login: string,
 ): { ok: true; query: ListQuery } | { ok: false; message: string } {
   const get = (name: string): string => url.searchParams.get(name) ?? "";
   const view = VIEWS.find((one) => one === (get("view") || "inbox"));
@@ -125,6 +128,7 @@ export function parseListQuery(
       view,
       sort,
       filters,
+      login,
       ...(range === undefined ? {} : { range }),
       ...(after === undefined ? {} : { after }),
     },
@@ -187,6 +191,8 @@ function conditions(query: ListQuery): Sql {
   const parts: Sql[] = [
     query.view === "inbox"
       ? sql`state IN ('open', 'acknowledged')`
+      : query.view === "mine"
+      ? sql`assignee = ${query.login} AND state != 'archived'`
       : sql`state = ${query.view}`,
   ];
   if (range !== undefined) {
@@ -248,6 +254,23 @@ export async function loadDetectionPage(
       ? { next: writeCursor({ value: last.sort_number, id: last.id }) }
       : {}),
   };
+}
+
+/**
+ * The identifiers of all that match `query` and had begun `by` a moment, at most `most`: what somebody
+ * who looked at the list then could mean by "all".
+ */
+export async function loadMatchingIds(
+  db: Database,
+  query: ListQuery,
+  { by, most }: { by: Date; most: number },
+): Promise<string[]> {
+  const rows = await ask<{ id: string }>(
+    db,
+    sql`SELECT id FROM detections_current
+      WHERE ${conditions(query)} AND first_seen <= ${by} LIMIT ${most}`,
+  );
+  return rows.map((row) => row.id);
 }
 
 interface RawRow {

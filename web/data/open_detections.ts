@@ -13,6 +13,8 @@ export interface OpenDetections {
   readonly inbox: number;
   readonly escalated: number;
   readonly archived: number;
+  /** Not archived and assigned to who asks. */
+  readonly mine: number;
   /** First seen of the oldest that nobody acknowledged, milliseconds since the epoch. */
   readonly oldestMs?: number;
   /** Of the inbox, those first seen in the last hour. */
@@ -23,6 +25,7 @@ export interface OpenDetections {
 export async function loadOpenDetections(
   db: Database,
   nowMs: number,
+  login: string,
 ): Promise<OpenDetections> {
   const row = await askOne<{
     critical: number;
@@ -32,6 +35,7 @@ export async function loadOpenDetections(
     inbox: number;
     escalated: number;
     archived: number;
+    mine: number;
     waiting: number;
     oldest: number;
     last_hour: number;
@@ -46,6 +50,7 @@ export async function loadOpenDetections(
         toFloat64(countIf(in_inbox)) AS inbox,
         toFloat64(countIf(state = 'escalated')) AS escalated,
         toFloat64(countIf(state = 'archived')) AS archived,
+        toFloat64(countIf(assignee = ${login} AND state != 'archived')) AS mine,
         toFloat64(countIf(state = 'open')) AS waiting,
         toFloat64(toUnixTimestamp64Milli(minIf(first_seen, state = 'open'))) AS oldest,
         toFloat64(countIf(in_inbox AND first_seen >= ${new Date(
@@ -64,6 +69,7 @@ export async function loadOpenDetections(
     inbox: row?.inbox ?? 0,
     escalated: row?.escalated ?? 0,
     archived: row?.archived ?? 0,
+    mine: row?.mine ?? 0,
     lastHour: row?.last_hour ?? 0,
     ...(row !== undefined && row.waiting > 0 ? { oldestMs: row.oldest } : {}),
   };

@@ -13,6 +13,7 @@ export function pageView(ctx: Context<State>): PageView {
     nowMs: ctx.state.now() / 1000,
     zone: ctx.state.preferences.zone,
     mayTriage: ctx.state.can("triage"),
+    login: ctx.state.user.login,
   };
 }
 

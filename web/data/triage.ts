@@ -4,7 +4,11 @@
  *
  * @module
  */
-import type { TriageState, VerdictLabel } from "../../lib/events.ts";
+import type {
+  TriageState,
+  UnixMicros,
+  VerdictLabel,
+} from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
 import { ask } from "./ask.ts";
@@ -20,6 +24,8 @@ export const ACTIONS = [
   "false_positive",
   "benign_bot",
   "no_verdict",
+  "assign",
+  "unassign",
   "note",
 ] as const;
 export type Action = typeof ACTIONS[number];
@@ -36,6 +42,9 @@ const VERDICT_OF: Partial<Record<Action, VerdictLabel>> = {
   benign_bot: "benign_bot",
   no_verdict: "none",
 };
+
+/** What the column `assignee` holds where somebody took a detection from everybody. */
+const NOBODY = "-";
 
 /** Characters a note may have. */
 export const NOTE_MAX = 4000;
@@ -91,6 +100,9 @@ export function parseTriageForm(
   return { ok: true, request: { action, ids, note } };
 }
 
+/** Minutes during which an action can be undone. */
+export const UNDO_MIN = 10;
+
 /** What became of a request. */
 export interface TriageOutcome {
   /** Detections that changed. */
@@ -110,28 +122,38 @@ export interface TriageOutcome {
 export async function applyTriage(
   app: Database,
   request: TriageRequest,
-  actor: string,
+  { actor, now }: { actor: string; now: UnixMicros },
 ): Promise<TriageOutcome> {
-  const current = await ask<{ id: string; state: string; verdict: string }>(
+  const current = await ask<
+    { id: string; state: string; verdict: string; assignee: string }
+  >(
     app,
-    sql`SELECT id, state, verdict FROM detections_current
+    sql`SELECT id, state, verdict, assignee FROM detections_current
       WHERE id IN ${typed([...request.ids], "Array(String)")}`,
   );
-  const state = STATE_OF[request.action];
-  const verdict = VERDICT_OF[request.action];
+  const { action } = request;
+  const state = STATE_OF[action];
+  const verdict = VERDICT_OF[action];
+  const assignee = action === "assign"
+    ? actor
+    : action === "unassign"
+    ? NOBODY
+    : undefined;
   const changed = current.filter((row) =>
-    request.action === "note" ||
+    action === "note" ||
     (state !== undefined && row.state !== state) ||
-    (verdict !== undefined && row.verdict !== verdict)
+    (verdict !== undefined && row.verdict !== verdict) ||
+    (assignee !== undefined && (row.assignee || NOBODY) !== assignee)
   ).map((row) => row.id);
   await app.insertRows(
     "triage_events",
     changed.map((detection_id) => ({
+      ts: timestamp(now),
       detection_id,
       actor,
       state: state ?? "",
       verdict: verdict ?? "",
-      assignee: "",
+      assignee: assignee ?? "",
       note: request.note,
     })),
   );
@@ -142,12 +164,76 @@ export async function applyTriage(
   };
 }
 
+/**
+ * Takes back what `actor` did at `at`: each detection gets the state, verdict and assignee that it had
+ * before, unless somebody has changed it since.
+ *
+ * @throws {DatabaseError} if it cannot be written; then nothing is said to have changed.
+ */
+export async function undoTriage(
+  app: Database,
+  at: UnixMicros,
+  { actor, now }: { actor: string; now: UnixMicros },
+): Promise<TriageOutcome> {
+  const moment = sql`fromUnixTimestamp64Micro(${at}, 'UTC')`;
+  const rows = await ask<
+    {
+      id: string;
+      state: string;
+      verdict: string;
+      assignee: string;
+      later: number;
+    }
+  >(
+    app,
+    sql`WITH e.ts = ${moment} AS undone, e.ts < ${moment} AS before
+      SELECT detection_id AS id,
+        if(maxIf(e.state, undone) = '', '',
+          ifNull(nullIf(argMaxIf(e.state, e.ts, before AND e.state != ''), ''), 'open')) AS state,
+        if(maxIf(e.verdict, undone) = '', '',
+          ifNull(nullIf(argMaxIf(e.verdict, e.ts, before AND e.verdict != ''), ''), 'none')) AS verdict,
+        if(maxIf(e.assignee, undone) = '', '',
+          ifNull(nullIf(argMaxIf(e.assignee, e.ts, before AND e.assignee != ''), ''), ${NOBODY})) AS assignee,
+        toUInt32(countIf(e.ts > ${moment} AND (e.state, e.verdict, e.assignee) != ('', '', ''))) AS later
+      FROM triage_events AS e
+      WHERE detection_id IN (
+        SELECT detection_id FROM triage_events WHERE ts = ${moment} AND actor = ${actor}
+      )
+      GROUP BY detection_id`,
+  );
+  const changed = rows.filter((row) => row.later === 0);
+  await app.insertRows(
+    "triage_events",
+    changed.map(({ id, state, verdict, assignee }) => ({
+      ts: timestamp(now),
+      detection_id: id,
+      actor,
+      state,
+      verdict,
+      assignee,
+      note: "",
+    })),
+  );
+  return {
+    changed: changed.map((row) => row.id),
+    already: rows.length - changed.length,
+    unknown: 0,
+  };
+}
+
+/** Text of an instant as ClickHouse reads a DateTime64(6). */
+function timestamp(at: UnixMicros): string {
+  const whole = new Date(at / 1000).toISOString().slice(0, 19);
+  return `${whole.replace("T", " ")}.${String(at % 1e6).padStart(6, "0")}`;
+}
+
 /** One entry of a detection's history. */
 export interface TriageEntry {
   readonly tsMs: number;
   readonly actor: string;
   readonly state: string;
   readonly verdict: string;
+  readonly assignee: string;
   readonly note: string;
 }
 
@@ -158,7 +244,7 @@ export async function loadTriageHistory(
 ): Promise<TriageEntry[]> {
   return await ask<TriageEntry>(
     db,
-    sql`SELECT toFloat64(toUnixTimestamp64Milli(ts)) AS tsMs, actor, state, verdict, note
+    sql`SELECT toFloat64(toUnixTimestamp64Milli(ts)) AS tsMs, actor, state, verdict, assignee, note
       FROM triage_events WHERE detection_id = ${id} ORDER BY ts DESC LIMIT 200`,
   );
 }

@@ -15,11 +15,14 @@ const HINTS: readonly (readonly [string, string])[] = [
   ["a", "acknowledge"],
   ["e", "archive"],
   ["s", "escalate"],
+  ["m", "assign to me"],
+  ["u", "undo"],
 ];
 const ACTIONS: Readonly<Record<string, string>> = {
   a: "acknowledge",
   e: "archive",
   s: "escalate",
+  m: "assign",
 };
 
 /**
@@ -108,7 +111,9 @@ function handleKey(event: KeyboardEvent, list: HTMLFormElement): void {
   if (event.key === "j") rows[Math.min(at + 1, rows.length - 1)]?.focus();
   else if (event.key === "k") rows[Math.max(at - 1, 0)]?.focus();
   else if (event.key === "x" && at >= 0) toggleRow(rows[at]);
-  else if (action !== undefined) act(list, rows[at], action);
+  else if (event.key === "u") {
+    document.querySelector<HTMLElement>("button[name=undo]")?.click();
+  } else if (action !== undefined) act(list, rows[at], action);
   else return;
   event.preventDefault();
 }
@@ -134,7 +139,7 @@ function act(
     `button[name=action][value=${action}]`,
   );
   if (button === null) return;
-  if (list.querySelector("input[name=id]:checked") === null) {
+  if (list.querySelector(":is([name=id], [name=all]):checked") === null) {
     const box = boxOf(link);
     if (box === null) return;
     box.checked = true;

@@ -1,10 +1,20 @@
 import type { VNode } from "preact";
-import { useLive } from "../live_client.ts";
+import { age } from "../components/format.ts";
+import { useStaleness } from "../live_client.ts";
 
-/** Says beside numbers that they are live, or that they stand still because the database is away. */
+const CAUSES = {
+  database: "The database does not answer",
+  stream: "The dashboard does not answer",
+};
+
+/** Says beside numbers that they are live, or since when they stand still and why. */
 export default function LiveMark(): VNode {
-  const live = useLive();
-  return live.value?.database === "down"
-    ? <span class="live-mark is-bad">not live: no database</span>
-    : <span class="live-mark">live</span>;
+  const stale = useStaleness().value;
+  return stale === undefined
+    ? <span class="live-mark">live</span>
+    : (
+      <span class="live-mark is-bad" title={CAUSES[stale.cause]}>
+        stale, {age(stale.seconds)}
+      </span>
+    );
 }

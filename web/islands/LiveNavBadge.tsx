@@ -1,11 +1,12 @@
 import type { VNode } from "preact";
-import { useLive } from "../live_client.ts";
+import { useLive, useStaleness } from "../live_client.ts";
 
 /** A mark at the end of a navigation entry: how many detections are open, or whether all is well. */
 export default function LiveNavBadge(
   { kind }: { kind: "open_detections" | "pipeline" },
 ): VNode | null {
   const live = useLive().value;
+  const stale = useStaleness().value;
   if (live === undefined) return null;
   if (kind === "open_detections") {
     return live.open_detections === 0 ? null : (
@@ -15,11 +16,15 @@ export default function LiveNavBadge(
       </span>
     );
   }
-  const up = live.database === "up";
+  const up = stale === undefined;
   return (
     <span class={`nav-dot ${up ? "is-ok" : "is-bad"}`}>
       <span class="visually-hidden">
-        {up ? "database answers" : "database does not answer"}
+        {up
+          ? "database answers"
+          : stale.cause === "database"
+          ? "database does not answer"
+          : "dashboard does not answer"}
       </span>
     </span>
   );

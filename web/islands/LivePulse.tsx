@@ -1,11 +1,12 @@
 import type { VNode } from "preact";
-import { useLive } from "../live_client.ts";
+import { useLive, useStaleness } from "../live_client.ts";
 
 /** The traffic of the last minute in one line. */
 export default function LivePulse(): VNode {
   const live = useLive().value;
+  const stale = useStaleness().value;
   if (live === undefined) return <span class="live-pulse" />;
-  if (live.database === "down") {
+  if (stale !== undefined) {
     return <span class="live-pulse is-bad">no live numbers</span>;
   }
   return (

@@ -74,7 +74,7 @@ export const handler = define.handlers({
     const outcome = await applyTriage(
       ctx.state.app,
       request,
-      ctx.state.user.login,
+      { actor: ctx.state.user.login, now: ctx.state.now() },
     );
     if (outcome.unknown > 0) {
       throw new HttpError(404, `There is no detection "${id.slice(0, 60)}".`);

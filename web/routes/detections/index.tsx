@@ -1,65 +1,139 @@
-import { HttpError, page } from "fresh";
+import { type Context, HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
+import type { UnixMicros } from "../../../lib/events.ts";
 import { audit } from "../../auth/audit.ts";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll } from "../../data/ask.ts";
 import {
+  type ListQuery,
   loadDetectionPage,
+  loadMatchingIds,
   parseListQuery,
 } from "../../data/detection_list.ts";
 import { loadOpenDetections } from "../../data/open_detections.ts";
 import { pageRange, pageView } from "../../data/page.ts";
 import { withParams } from "../../data/range.ts";
-import { applyTriage, parseTriageForm } from "../../data/triage.ts";
+import {
+  applyTriage,
+  BULK_MAX,
+  parseTriageForm,
+  type TriageOutcome,
+  UNDO_MIN,
+  undoTriage,
+} from "../../data/triage.ts";
 import { readForm } from "../../form.ts";
-import { define } from "../../utils.ts";
+import { define, type State } from "../../utils.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
-    const { db } = ctx.state;
-    const { searchParams } = ctx.url;
-    // The inbox is what is open, whenever it began; a range narrows it only where one is asked for.
-    const range = searchParams.has("from") || searchParams.has("to")
-      ? await pageRange(ctx)
-      : undefined;
-    const parsed = parseListQuery(ctx.url, range);
-    if (!parsed.ok) throw new HttpError(400, parsed.message);
-    const { query } = parsed;
+    const { db, user } = ctx.state;
+    const query = await listQuery(ctx);
+    const nowMs = ctx.state.now() / 1000;
     const panels = await attemptAll({
       list: loadDetectionPage(db, query),
-      counts: loadOpenDetections(db, ctx.state.now() / 1000),
+      counts: loadOpenDetections(db, nowMs, user.login),
     });
-    return page({ view: pageView(ctx), query, ...panels });
+    return page({ view: pageView(ctx), query, asOfMs: nowMs, ...panels });
   },
 
   async POST(ctx) {
-    const parsed = parseTriageForm(await readForm(ctx.req));
+    const { app, user } = ctx.state;
+    const form = await readForm(ctx.req);
+    const by = { actor: user.login, now: ctx.state.now() };
+    const undone = form.get("undo");
+    if (undone !== null) {
+      const at = Number(undone);
+      const ageMin = (by.now - at) / 60e6;
+      if (!Number.isSafeInteger(at) || ageMin < 0 || ageMin > UNDO_MIN) {
+        throw new HttpError(
+          400,
+          `An action can be undone for ${UNDO_MIN} minutes.`,
+        );
+      }
+      const outcome = await undoTriage(app, at as UnixMicros, by);
+      return await answer(ctx, "undo", outcome, { undone: at });
+    }
+    if (form.get("all") === "1") {
+      for (const id of await frozenIds(ctx, form)) form.append("id", id);
+    }
+    const parsed = parseTriageForm(form);
     if (!parsed.ok) throw new HttpError(400, parsed.message);
     const { request } = parsed;
-    const outcome = await applyTriage(
-      ctx.state.app,
-      request,
-      ctx.state.user.login,
-    );
-    await audit(ctx, {
-      action: "triage",
-      object_kind: "detections",
-      object: outcome.changed.length === 1 ? outcome.changed[0] ?? "" : "",
-      detail: { ...outcome, action: request.action, note: request.note !== "" },
-      ok: true,
+    const outcome = await applyTriage(app, request, by);
+    return await answer(ctx, request.action, outcome, {
+      note: request.note !== "",
+      at: by.now,
     });
-    // The answer stays in the address, so that it survives the redirect without a session to keep it in.
-    return ctx.redirect(
-      withParams(ctx.url, {
-        done: request.action,
-        changed: outcome.changed.join(","),
-        already: outcome.already === 0 ? "" : String(outcome.already),
-      }),
-      303,
-    );
   },
 });
+
+/** @throws {HttpError} 400 with a sentence if the URL cannot be understood. */
+async function listQuery(ctx: Context<State>): Promise<ListQuery> {
+  const { searchParams } = ctx.url;
+  // The inbox is what is open, whenever it began; a range narrows it only where one is asked for.
+  const range = searchParams.has("from") || searchParams.has("to")
+    ? await pageRange(ctx)
+    : undefined;
+  const parsed = parseListQuery(ctx.url, range, ctx.state.user.login);
+  if (!parsed.ok) throw new HttpError(400, parsed.message);
+  return parsed.query;
+}
+
+/**
+ * All that matched when the page was made. What has begun since is left alone.
+ *
+ * @throws {HttpError} 409 if it is not as many as the page said: somebody else was at work.
+ */
+async function frozenIds(
+  ctx: Context<State>,
+  form: URLSearchParams,
+): Promise<string[]> {
+  const expected = Number(form.get("expected"));
+  const asOf = new Date(Number(form.get("as_of")));
+  if (!Number.isSafeInteger(expected) || Number.isNaN(asOf.getTime())) {
+    throw new HttpError(400, "The form does not say which list it means.");
+  }
+  const ids = await loadMatchingIds(ctx.state.db, await listQuery(ctx), {
+    by: asOf,
+    most: BULK_MAX + 1,
+  });
+  if (ids.length !== expected) {
+    throw new HttpError(
+      409,
+      `The list has changed: ${expected} detections matched, now ${ids.length} do. Nothing was changed; look at the list again.`,
+    );
+  }
+  form.delete("id");
+  return ids;
+}
+
+/** Notes what was done, and leads back to the list. */
+async function answer(
+  ctx: Context<State>,
+  done: string,
+  outcome: TriageOutcome,
+  detail: { readonly at?: number } & Readonly<Record<string, unknown>>,
+): Promise<Response> {
+  const { changed, already } = outcome;
+  await audit(ctx, {
+    action: "triage",
+    object_kind: "detections",
+    object: changed.length === 1 ? changed[0] ?? "" : "",
+    detail: { ...outcome, ...detail, action: done },
+    ok: true,
+  });
+  // The answer stays in the address, so that it survives the redirect without a session to keep it in.
+  return ctx.redirect(
+    withParams(ctx.url, {
+      done,
+      changed: String(changed.length),
+      already: already === 0 ? "" : String(already),
+      at: detail.at === undefined ? "" : String(detail.at),
+    }),
+    303,
+  );
+}
 
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
