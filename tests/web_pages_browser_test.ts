@@ -141,7 +141,7 @@ Deno.test(
     });
 
     await t.step(
-      "inbox by keys: j x j x e archives two, Undo restores",
+      "inbox by keys: j x j x e u archives two and restores what they were",
       async () => {
         await using tab = await visit(browser, base, {});
         const { page } = tab;
@@ -150,6 +150,13 @@ Deno.test(
         const ids = await rows.evaluateAll((links) =>
           links.slice(0, 3).map((link) => link.getAttribute("data-row"))
         );
+        await listening(page);
+        // One of the two is acknowledged: that is what undoing has to bring back.
+        await page.keyboard.press("j");
+        await page.keyboard.press("a");
+        await page.getByText("1 detection acknowledged").waitFor();
+        assert.equal(await inState("acknowledged"), 1);
+        await page.goto(`${base}/detections`);
         await listening(page);
         for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
         await page.getByText("2 selected").waitFor();
@@ -164,14 +171,89 @@ Deno.test(
         await page.waitForFunction(() =>
           document.activeElement?.hasAttribute("data-row")
         );
-        await page.getByRole("button", { name: "Undo" }).click();
-        await page.getByRole("status").filter({ hasText: "back in the inbox" })
-          .waitFor();
+        await listening(page);
+        await page.keyboard.press("u");
+        await page.getByRole("status").filter({
+          hasText: "2 detections as before",
+        }).waitFor();
         assert.equal(await inState("archived"), 0);
+        assert.equal(await inState("acknowledged"), 1);
         assert.equal(await rows.first().getAttribute("data-row"), ids[0]);
         assert.deepEqual(tab.faults, []);
       },
     );
+
+    await t.step("all that match is the list as it was looked at", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      const host = "frozen.example.com";
+      const arrive = (id: string, first_seen: number): Promise<void> =>
+        db.insertRows("detections", [{
+          id,
+          first_seen: timeText(first_seen),
+          last_seen: timeText(first_seen),
+          src_ip: "198.51.100.9",
+          http_host: host,
+          severity: "low",
+          title: id,
+          rev: 1,
+        }]);
+      const before = Date.now() - 60_000;
+      await arrive("D-FRZN0001", before);
+      await arrive("D-FRZN0002", before);
+      const take = async (): Promise<void> => {
+        await page.getByLabel(/all \d that match/).check();
+        await page.getByRole("button", { name: "Archive" }).click();
+      };
+      await enter(page, `/detections?host=${host}`);
+      // It begins after the list was made: nobody has seen it.
+      await arrive("D-FRZN0003", Date.now() + 1000);
+      await take();
+      await page.getByRole("status").filter({
+        hasText: "2 detections archived",
+      }).waitFor();
+      assert.deepEqual(
+        await page.locator("a[data-row]").evaluateAll((links) =>
+          links.map((link) => link.getAttribute("data-row"))
+        ),
+        ["D-FRZN0003"],
+      );
+      await page.getByRole("button", { name: "Undo" }).click();
+      await page.getByText("2 detections as before").waitFor();
+      assert.deepEqual(tab.faults, []);
+
+      // Another one that began earlier turns up: the count is not what was agreed to.
+      await page.goto(`${base}/detections?host=${host}&to=now&from=-10m`);
+      await arrive("D-FRZN0004", before);
+      await take();
+      await page.getByText("The list has changed").waitFor();
+      const [row] = await db.query<{ n: number }>(
+        sql`SELECT toUInt32(count()) AS n FROM detections_current
+          WHERE http_host = ${host} AND state = 'archived'`,
+      );
+      assert.equal(row?.n, 0);
+    });
+
+    await t.step("mine is what I took", async () => {
+      await using tab = await visit(browser, base, {});
+      const { page } = tab;
+      await enter(page, "/detections");
+      await listening(page);
+      const first = page.locator("a[data-row]").first();
+      const id = await first.getAttribute("data-row");
+      await page.keyboard.press("j");
+      await page.keyboard.press("m");
+      await page.getByText("1 detection assigned to you").waitFor();
+      await page.getByRole("link", { name: /^Mine/ }).click();
+      assert.equal(
+        await page.locator(`a[data-row="${id}"]`).count(),
+        1,
+      );
+      await page.getByRole("checkbox").nth(0).check();
+      await page.getByRole("button", { name: "Unassign" }).click();
+      await page.getByText("Nothing is assigned to you").waitFor();
+      assert.deepEqual(tab.faults, []);
+    });
 
     await t.step("keys can be turned off, and leave fields alone", async () => {
       await using tab = await visit(browser, base, {});
@@ -237,7 +319,7 @@ Deno.test(
       const { page } = tab;
       await enter(page, "/");
       await db.insertRows("http_events", [{
-        ts: new Date().toISOString().replace("T", " ").replace("Z", ""),
+        ts: timeText(Date.now()),
         event_id: crypto.randomUUID(),
         match: "conn",
         src_ip: "198.51.100.77",
@@ -258,10 +340,38 @@ Deno.test(
       assert.deepEqual(tab.faults, []);
     });
 
+    await t.step(
+      "live turns stale with the database and the stream",
+      async () => {
+        await using tab = await visit(browser, base, {});
+        const { page } = tab;
+        await enter(page, "/");
+        const mark = page.locator(".live-line .live-mark");
+        const says = (text: RegExp): Promise<void> =>
+          mark.filter({ hasText: text }).waitFor({ timeout: 15_000 });
+        await says(/^live$/);
+        await store.stop();
+        await says(/^stale, \d+\u202f?\s?s$/);
+        await store.restart();
+        await says(/^live$/);
+        web.services.live[Symbol.dispose]();
+        await says(/^stale, /);
+        assert.equal(
+          await mark.getAttribute("title"),
+          "The dashboard does not answer",
+        );
+      },
+    );
+
     await browser.close();
     await server.shutdown();
   },
 );
+
+/** An instant as ClickHouse reads a DateTime64. */
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
+}
 
 /** Waits until the page's island listens to the keys. */
 async function listening(page: Page): Promise<void> {
