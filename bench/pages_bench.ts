@@ -1,0 +1,93 @@
+/**
+ * How long the server takes for a page, on a generated day in a store of its own: GETs one after
+ * another through the whole application, without a network. `ratio` compares the median with that of
+ * `SELECT 1`, so that figures of different machines can be laid side by side.
+ *
+ *     deno run -A bench/pages_bench.ts
+ *
+ * @module
+ */
+import type { UnixMicros } from "../lib/events.ts";
+import { invariant } from "../lib/invariant.ts";
+import { sql } from "../lib/sql.ts";
+import { seedTraffic } from "../tests/support/seed.ts";
+import { startStore } from "../tests/support/store.ts";
+import { startWeb } from "../tests/support/web.ts";
+
+const EVENTS = 20_000;
+const ROUNDS = 20;
+const COMMAND = "deno run -A bench/pages_bench.ts";
+
+/** Milliseconds of {@linkcode ROUNDS} runs, shortest first; the first run warms up and is not counted. */
+async function timesOf(
+  run: () => Promise<unknown>,
+): Promise<number[]> {
+  await run();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b);
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[
+    Math.min(sorted.length - 1, Math.floor(sorted.length * share))
+  ] ??
+    NaN;
+}
+
+if (import.meta.main) {
+  await using store = await startStore();
+  await using web = await startWeb(store);
+  await using db = await store.database("ja4");
+  await seedTraffic(db, {
+    hours: 24,
+    events: EVENTS,
+    end: Date.now() * 1000 as UnixMicros,
+  });
+  const [worst] = await db.query<{ id: string; src_ip: string; ja4: string }>(
+    sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4 FROM detections FINAL
+      WHERE ja4 != '' ORDER BY severity DESC, score DESC LIMIT 1`,
+  );
+  invariant(worst !== undefined, "the generated day has no detection");
+  const base = quantile(
+    await timesOf(() => web.db.query(sql`SELECT 1`)),
+    0.5,
+  );
+  const cookie = await web.signIn("analyst");
+  for (
+    const page of [
+      "/?from=-24h",
+      "/detections",
+      `/detections/${worst.id}`,
+      `/ip/${worst.src_ip}?from=-24h`,
+      `/ja4/${worst.ja4}?from=-24h`,
+      "/health",
+    ]
+  ) {
+    const times = await timesOf(async () => {
+      const answer = await web.fetch(page, { headers: { cookie } });
+      invariant(answer.status === 200, `${page} answered ${answer.status}`);
+      await answer.bytes();
+    });
+    const p50 = quantile(times, 0.5);
+    // deno-lint-ignore no-console -- the result is what this program is for
+    console.log(JSON.stringify({
+      name: `page ${
+        page.replace(/\?.*/, "").replace(
+          /(?<=\/(?:detections|ip|ja4)\/).*/,
+          "…",
+        )
+      }`,
+      value: Number(p50.toFixed(1)),
+      p95: Number(quantile(times, 0.95).toFixed(1)),
+      unit: "ms",
+      baseline: Number(base.toFixed(2)),
+      ratio: Number((p50 / base).toFixed(1)),
+      command: COMMAND,
+    }));
+  }
+}
