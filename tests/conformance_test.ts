@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import type { HandshakeEvent } from "../lib/events.ts";
 import { exists, needs } from "../lib/testing.ts";
 import { eventsOfFile, newParser } from "./support/fingerprint.ts";
 
@@ -83,18 +85,36 @@ for (const corpus of CORPORA) {
           .map(({ status }) => status);
         const status = STATUS[pcap];
         deepStrictEqual(others, status === undefined ? [] : [status]);
-        // `hello` of the reference counts all ClientHellos with the same ends.
-        for (const row of rows.filter(({ hello }) => hello === 0)) {
-          if (row.proto !== "tcp" || row.ja4 === null) continue;
-          const first = events.find((event) =>
-            event.src_ip === row.src && event.src_port === row.sport &&
-            event.ja4 === row.ja4
+        // `hello` of the reference counts all ClientHellos with the same ends: over TCP, where ports
+        // are used again, only the first of them can be compared.
+        const seen = events.map(helloOf);
+        for (const row of rows.filter(({ ja4 }) => ja4 !== null)) {
+          if (row.proto === "tcp" && row.hello > 0) continue;
+          const found = seen.some((hello) =>
+            isDeepStrictEqual(hello, {
+              proto: row.proto,
+              src: row.src,
+              sport: row.sport,
+              ja4: row.ja4,
+              hello: row.hello,
+            })
           );
-          if (first !== undefined) deepStrictEqual(first.hello, 0);
+          ok(found, `no ${row.proto} hello ${row.hello} of ${row.src}`);
         }
       });
     }
   });
+}
+
+/** What the reference says of an event's place in its connection. */
+function helloOf(event: HandshakeEvent): Record<string, unknown> {
+  return {
+    proto: event.transport,
+    src: event.src_ip,
+    sport: event.src_port,
+    ja4: event.ja4,
+    hello: event.hello,
+  };
 }
 
 async function readRows(folder: URL): Promise<Map<string, Row[]>> {

@@ -136,10 +136,12 @@ impl Conversation {
         match ClientHello::parse(message, self.transport) {
             Ok(hello) => {
                 let random = sha256_16(hello.random);
-                if self.told && self.random == random {
+                let again = self.told && self.random == random;
+                if self.transport == Transport::Dtls {
+                    // message_seq counts from 0 in each handshake: 1 is the one with a cookie.
+                    arrival.hello = u8::from(again || self.sequence > 0);
+                } else if again {
                     arrival.hello = 1;
-                } else if self.transport == Transport::Dtls {
-                    arrival.hello = 0;
                 }
                 self.random = random;
                 out.writer.complete(&arrival, &hello);
