@@ -324,7 +324,11 @@ Deno.test("correlate: a restart under load keeps long connections joined", async
   assert.equal(counts["connections"], String(connections));
   const lost = accepted - Number(counts["n"]);
   assert.ok(lost >= 0 && lost < 64, `${lost} of ${accepted} lost`);
-  assert.ok(!correlate.log.includes('"level":"warn'), correlate.log);
+  // The length of the kernel's queue is the machine's matter, and worth a warning on its own.
+  const warnings = correlate.log.split("\n").filter((line) =>
+    line.includes('"level":"warn') && !line.includes("max_dgram_qlen")
+  );
+  assert.deepEqual(warnings, []);
 });
 
 Deno.test("correlate: a database that is down and comes back costs no row", async () => {
