@@ -1,9 +1,5 @@
 /** The detector's features in words and units. One that the table does not know is shown by its name. @module */
-import {
-  type Feature,
-  FEATURES,
-  type FeatureUnit,
-} from "../../lib/features.ts";
+import { featureNamed, type FeatureUnit } from "../../lib/features.ts";
 import { count, figure, percent } from "./format.ts";
 
 /** What a page says of a feature. */
@@ -15,13 +11,9 @@ export interface FeatureView {
   axis(value: number): number;
 }
 
-const BY_NAME = new Map<string, Feature>(
-  FEATURES.map((feature) => [feature.name, feature]),
-);
-
 /** The words for `name`. */
 export function featureView(name: string): FeatureView {
-  const known = BY_NAME.get(name);
+  const known = featureNamed(name);
   return {
     label: known?.label ?? sentence(name),
     format: (value) => format(value, known?.unit ?? "index"),
