@@ -21,6 +21,7 @@ const ALLOWED_SKIPS: readonly RegExp[] = [
   /^needs CAP_NET_RAW/,
   /^no Chromium/,
   /^no Rust toolchain/,
+  /^no clippy of the same release as rustc$/,
 ];
 
 /** Longest a stage may take, milliseconds; a hanging test must not hang the run. */
@@ -143,8 +144,8 @@ async function testModule(): Promise<Outcome> {
 
 /** The Rust crate: its tests, and clippy where the toolchain has it. */
 async function testRust(): Promise<Outcome> {
-  const cargo = await findCargo();
-  if (cargo === undefined) {
+  const toolchain = await findToolchain();
+  if (toolchain === undefined) {
     return {
       passed: 0,
       failed: 0,
@@ -153,6 +154,7 @@ async function testRust(): Promise<Outcome> {
       output: "",
     };
   }
+  const { cargo, clippy } = toolchain;
   const manifest = ["--quiet", "--manifest-path", `${ROOT}wasm/Cargo.toml`];
   const test = await cargo(["test", ...manifest]);
   let passed = 0;
@@ -174,8 +176,14 @@ async function testRust(): Promise<Outcome> {
     reasons: [],
     output: test.output,
   };
-  if (!(await cargo(["clippy", "--version"])).success) return tests;
-  const clippy = await cargo([
+  if (!clippy) {
+    return {
+      ...tests,
+      skipped: 1,
+      reasons: ["no clippy of the same release as rustc"],
+    };
+  }
+  const linted = await cargo([
     "clippy",
     ...manifest,
     "--all-targets",
@@ -183,12 +191,12 @@ async function testRust(): Promise<Outcome> {
     "-D",
     "warnings",
   ]);
-  const checked = counted(clippy);
+  const checked = counted(linted);
   return {
     ...tests,
     passed: passed + checked.passed,
     failed: failed + checked.failed,
-    output: test.output + clippy.output,
+    output: test.output + linted.output,
   };
 }
 
@@ -197,19 +205,44 @@ type Cargo = (
   args: readonly string[],
 ) => Promise<{ success: boolean; output: string }>;
 
-/** A cargo that works: rustup's shims are on the PATH also where they have no toolchain. */
-async function findCargo(): Promise<Cargo | undefined> {
+/** A Rust toolchain whose parts belong together. */
+interface RustToolchain {
+  readonly cargo: Cargo;
+  /** Whether it has a clippy that can read what its rustc compiled. */
+  readonly clippy: boolean;
+}
+
+/**
+ * The first toolchain on the PATH that works and has clippy, else the first that works.
+ * A machine may have two (rustup's and the distribution's), and rustup's shims are on the
+ * PATH also where they have no toolchain; one's cargo would run the other's clippy.
+ */
+async function findToolchain(): Promise<RustToolchain | undefined> {
   const path = Deno.env.get("PATH") ?? "";
-  for (const PATH of [path, `/usr/bin:${path}`]) {
-    const cargo: Cargo = (args) =>
-      command("env", [`PATH=${PATH}`, "cargo", ...args]);
-    const tried = await Promise.all([
-      cargo(["--version"]),
-      command("env", [`PATH=${PATH}`, "rustc", "--version"]),
-    ]);
-    if (tried.every(({ success }) => success)) return cargo;
+  let found: RustToolchain | undefined;
+  for (const folder of new Set(path.split(":"))) {
+    if (!existsSync(`${folder}/cargo`)) continue;
+    const PATH = `PATH=${folder}:${path}`;
+    const [cargo, rustc, clippy] = await Promise.all(
+      ["cargo", "rustc", "clippy-driver"].map((name) =>
+        command("env", [PATH, name, "--version"])
+      ),
+    );
+    if (!cargo?.success || !rustc?.success) continue;
+    const toolchain: RustToolchain = {
+      cargo: (args) => command("env", [PATH, "cargo", ...args]),
+      clippy: clippy?.success === true &&
+        releaseDate(clippy.output) === releaseDate(rustc.output),
+    };
+    if (toolchain.clippy) return toolchain;
+    found ??= toolchain;
   }
-  return undefined;
+  return found;
+}
+
+/** The date in `rustc 1.95.0 (59807616e 2026-04-14)`; clippy's numbers and hashes are its own. */
+function releaseDate(version: string): string | undefined {
+  return /\d{4}-\d{2}-\d{2}/.exec(version)?.[0];
 }
 
 /** `deno test`, counted from its JUnit report. */
