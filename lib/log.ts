@@ -65,6 +65,11 @@ function underJournald(): boolean {
   return state === "granted" && Deno.env.has("JOURNAL_STREAM");
 }
 
+/** The logger that {@linkcode startLog} has configured for `component`; before that it is silent. */
+export function logOf(component: string): Logger {
+  return getLogger([component]);
+}
+
 /** Configures logging for this process and returns its logger. Call once, at start. */
 export async function startLog(
   component: string,
@@ -99,5 +104,5 @@ export async function startLog(
       },
     ],
   });
-  return getLogger([component]);
+  return logOf(component);
 }

@@ -1,6 +1,7 @@
 /**
  * What every program shares: `--help`, `--version`, `--config FILE`, `--check-config`, the exit
- * codes of sysexits(3), and one clear line instead of a stack for everything an operator can cause.
+ * codes of sysexits(3), one clear line instead of a stack for everything an operator can cause, and
+ * what a daemon owes systemd.
  *
  * @module
  */
@@ -8,8 +9,10 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import type * as v from "valibot";
 import { type ConfigSchema, exampleOf, loadConfig } from "./config.ts";
 import { EXIT, FatalError, messageOf } from "./errors.ts";
+import { logOf } from "./log.ts";
+import { connectServiceManager } from "./service.ts";
 import { printable } from "./text.ts";
-import { listenForShutdown } from "./shutdown.ts";
+import { aborted, listenForShutdown } from "./shutdown.ts";
 import { VERSION } from "./version.ts";
 
 /** What {@linkcode Program.run} is given. */
@@ -20,8 +23,10 @@ export interface Invocation<Config> {
     Record<string, string | boolean | (string | boolean)[] | undefined>
   >;
   readonly positionals: readonly string[];
-  /** Aborts at SIGTERM or SIGINT. */
+  /** Aborts at SIGTERM or SIGINT; in a daemon also when a new configuration is to be taken up. */
   readonly signal: AbortSignal;
+  /** A daemon says once that it does its work from now on; one line for `systemctl status`. */
+  ready(status: string): void;
 }
 
 /** A command line program. */
@@ -38,6 +43,11 @@ export interface Program<Schema extends ConfigSchema> {
   readonly options?: NonNullable<ParseArgsConfig["options"]>;
   /** Whether positional arguments are accepted. @default false */
   readonly positionals?: boolean;
+  /**
+   * A daemon: `run` lasts until its signal. systemd is told of it, and SIGHUP has a changed
+   * configuration taken up: `run` drains and is called again. @default false
+   */
+  readonly daemon?: boolean;
   /** Returns the exit code, 0 if nothing is returned. */
   run(invocation: Invocation<v.InferOutput<Schema>>): Promise<number | void>;
 }
@@ -70,25 +80,100 @@ export async function execute<Schema extends ConfigSchema>(
     if (values["version"] === true) {
       return print(`ja4-${program.name} ${VERSION}`);
     }
-    const config = await loadConfig(program.schema, {
-      file: values["config"] as string | undefined,
-      defaultFile: `${CONFIG_DIR}/${program.name}.toml`,
-      env: (name) => Deno.env.get(name),
-    });
+    const load = (): Promise<v.InferOutput<Schema>> =>
+      loadConfig(program.schema, {
+        file: values["config"] as string | undefined,
+        defaultFile: `${CONFIG_DIR}/${program.name}.toml`,
+        env: (name) => Deno.env.get(name),
+      });
+    const config = await load();
     if (values["check-config"] === true) {
       return print("The configuration is valid");
     }
     using shutdown = listenForShutdown();
+    const { signal } = shutdown;
+    if (program.daemon === true) {
+      return await serve(program, {
+        config,
+        options: values,
+        positionals,
+        signal,
+        load,
+      });
+    }
     const code = await program.run({
       config,
       options: values,
       positionals,
-      signal: shutdown.signal,
+      signal,
+      ready: () => {},
     });
     return code ?? EXIT.ok;
   } catch (thrown) {
     return report(program.name, thrown);
   }
+}
+
+/** Runs a daemon, anew with each configuration that SIGHUP brings. */
+async function serve<Schema extends ConfigSchema>(
+  program: Program<Schema>,
+  { config: first, options, positionals, signal, load }:
+    & Omit<Invocation<v.InferOutput<Schema>>, "ready">
+    & { load(): Promise<v.InferOutput<Schema>> },
+): Promise<number> {
+  await using manager = connectServiceManager(variable);
+  aborted(signal).then(() => manager.stopping());
+  let config = first;
+  let round = new AbortController();
+  const onHangUp = async (): Promise<void> => {
+    const changed = await changedConfig(program.name, load, config);
+    if (changed === undefined) return;
+    manager.reloading();
+    config = changed;
+    round.abort();
+  };
+  Deno.addSignalListener("SIGHUP", onHangUp);
+  try {
+    while (true) {
+      const code = await program.run({
+        config,
+        options,
+        positionals,
+        signal: AbortSignal.any([signal, round.signal]),
+        ready: (status) => manager.ready(status),
+      });
+      if (signal.aborted || !round.signal.aborted) return code ?? EXIT.ok;
+      round = new AbortController();
+    }
+  } finally {
+    Deno.removeSignalListener("SIGHUP", onHangUp);
+  }
+}
+
+/** The configuration of now if it is valid and another than `inUse`; a faulty one is logged. */
+async function changedConfig<Config>(
+  component: string,
+  load: () => Promise<Config>,
+  inUse: Config,
+): Promise<Config | undefined> {
+  try {
+    const config = await load();
+    return JSON.stringify(config) === JSON.stringify(inUse)
+      ? undefined
+      : config;
+  } catch (thrown) {
+    logOf(component).error(
+      "The new configuration is refused; the old one holds",
+      { reason: messageOf(thrown) },
+    );
+    return undefined;
+  }
+}
+
+/** A variable of the environment; undefined also where it may not be read. */
+function variable(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
 function parse<Schema extends ConfigSchema>(

@@ -4,6 +4,8 @@ import { integer } from "./config.ts";
 import { EXIT, FatalError } from "./errors.ts";
 import { invariant } from "./invariant.ts";
 import { execute, type Program } from "./program.ts";
+import { aborted } from "./shutdown.ts";
+import { eventually, temporaryFolder } from "./testing.ts";
 
 const schema = v.strictObject({
   part: v.optional(v.strictObject({ size: v.optional(integer(1, 9), 3) }), {}),
@@ -77,4 +79,37 @@ Deno.test("execute() passes configuration and exit code on", async () => {
     ({ config }) => Promise.resolve(config.part.size),
   );
   assert.equal(code, 3);
+});
+
+Deno.test("a daemon takes up a changed configuration at SIGHUP, and keeps the old one when it is refused", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/sample.toml`;
+  const write = (size: number): Promise<void> =>
+    Deno.writeTextFile(file, `[part]\nsize = ${size}\n`);
+  await write(1);
+  const rounds: number[] = [];
+  const finished = execute({
+    name: "sample",
+    summary: "A sample",
+    schema,
+    daemon: true,
+    async run({ config, signal, ready }) {
+      rounds.push(config.part.size);
+      ready("At work");
+      if (config.part.size < 3) await aborted(signal);
+      return 5;
+    },
+  }, ["--config", file]);
+  const hangUp = (): void => Deno.kill(Deno.pid, "SIGHUP");
+  await eventually("the first round", () => rounds.length === 1);
+  hangUp();
+  await write(77);
+  hangUp();
+  await write(2);
+  hangUp();
+  await eventually("the second round", () => rounds.length === 2);
+  await write(3);
+  hangUp();
+  assert.equal(await finished, 5);
+  assert.deepEqual(rounds, [1, 2, 3]);
 });
