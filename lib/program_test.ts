@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { integer } from "./config.ts";
 import { EXIT, FatalError } from "./errors.ts";
 import { invariant } from "./invariant.ts";
+import { startLog } from "./log.ts";
 import { execute, type Program } from "./program.ts";
 import { aborted } from "./shutdown.ts";
 import { eventually, temporaryFolder } from "./testing.ts";
@@ -84,32 +85,44 @@ Deno.test("execute() passes configuration and exit code on", async () => {
 Deno.test("a daemon takes up a changed configuration at SIGHUP, and keeps the old one when it is refused", async () => {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/sample.toml`;
-  const write = (size: number): Promise<void> =>
-    Deno.writeTextFile(file, `[part]\nsize = ${size}\n`);
-  await write(1);
-  const rounds: number[] = [];
-  const finished = execute({
-    name: "sample",
-    summary: "A sample",
-    schema,
-    daemon: true,
-    async run({ config, signal, ready }) {
-      rounds.push(config.part.size);
-      ready("At work");
-      if (config.part.size < 3) await aborted(signal);
-      return 5;
-    },
-  }, ["--config", file]);
+  const configure = async (size: number): Promise<void> => {
+    await Deno.writeTextFile(`${file}.new`, `[part]\nsize = ${size}\n`);
+    await Deno.rename(`${file}.new`, file);
+  };
   const hangUp = (): void => Deno.kill(Deno.pid, "SIGHUP");
-  await eventually("the first round", () => rounds.length === 1);
-  hangUp();
-  await write(77);
-  hangUp();
-  await write(2);
-  hangUp();
-  await eventually("the second round", () => rounds.length === 2);
-  await write(3);
-  hangUp();
-  assert.equal(await finished, 5);
-  assert.deepEqual(rounds, [1, 2, 3]);
+  const stderr = Deno.stderr.writeSync;
+  let errors = "";
+  Deno.stderr.writeSync = (bytes) => {
+    errors += new TextDecoder().decode(bytes);
+    return bytes.length;
+  };
+  try {
+    await configure(1);
+    const rounds: number[] = [];
+    const finished = execute({
+      name: "sample",
+      summary: "A sample",
+      schema,
+      daemon: true,
+      async run({ config, signal, ready }) {
+        await startLog("sample");
+        rounds.push(config.part.size);
+        ready("At work");
+        if (rounds.length === 1) await aborted(signal);
+        return 5;
+      },
+    }, ["--config", file]);
+    await eventually("the first round", () => rounds.length === 1);
+    await configure(77);
+    hangUp();
+    await eventually("the refusal", () => errors.includes("is refused"));
+    assert.match(errors, /line 2: part\.size: expected a whole number/);
+    await configure(2);
+    hangUp();
+    await eventually("the second round", () => rounds.length === 2);
+    assert.equal(await finished, 5);
+    assert.deepEqual(rounds, [1, 2]);
+  } finally {
+    Deno.stderr.writeSync = stderr;
+  }
 });
