@@ -55,51 +55,66 @@ const schema = v.strictObject({
 /** Milliseconds between two looks at whether there is an account yet. */
 const FIRST_ADMIN_MS = 5000;
 
-export const program: Program<typeof schema> = {
-  name: "web",
-  summary: "Serves the dashboard.",
-  help: `  [web] listen           address:port (default 127.0.0.1:8000)
+/** The built application. */
+interface Server {
+  readonly fetch: Handler;
+}
+
+/** The dashboard as a program; `load` gives what the build has made of it. */
+export function createProgram(
+  load: () => Promise<Server>,
+): Program<typeof schema> {
+  return {
+    name: "web",
+    daemon: true,
+    summary: "Serves the dashboard.",
+    help: `  [web] listen           address:port (default 127.0.0.1:8000)
   [web] public_url       origin that browsers use where a proxy ends TLS
   [web] trusted_proxies  networks whose X-Forwarded-For is believed
   [clickhouse] [app]     url, database, username, password or password_file of the
                          accounts that read everything and that write what people enter`,
-  schema,
-  async run({ config, signal }) {
-    const log = await startLog("web", config.log.level);
-    // The port first: that it is taken is told before anything that takes time.
-    const application = Promise.withResolvers<Handler>();
-    const server = listen(config.web.listen, async (request, info) => {
-      const answer = await application.promise;
-      return await answer(request, info);
-    }, log);
-    const { fetch } = await builtServer();
-    await using db = await openDatabase(databaseOptions(config.clickhouse));
-    await using app = await openDatabase(databaseOptions(config.app));
-    using services = await createServices({
-      db,
-      app,
-      log,
-      publicOrigin: config.web.public_url?.replace(/\/$/, ""),
-      trustedProxies: new NetworkSet(config.web.trusted_proxies),
-    });
-    provide(services);
-    application.resolve(fetch);
-    const url = `http://${hostOf(server.addr)}`;
-    log.info("Serving the dashboard", { url });
-    const firstAdmin = offerFirstAdmin(
-      services,
-      config.web.public_url ?? url,
-      signal,
-    );
-    await aborted(signal);
-    services.live[Symbol.dispose]();
-    await Promise.race([
-      server.shutdown(),
-      new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 500))),
-    ]);
-    await firstAdmin;
-  },
-};
+    schema,
+    async run({ config, signal, ready }) {
+      const log = await startLog("web", config.log.level);
+      // The port first: that it is taken is told before anything that takes time.
+      const application = Promise.withResolvers<Handler>();
+      const server = listen(config.web.listen, async (request, info) => {
+        const answer = await application.promise;
+        return await answer(request, info);
+      }, log);
+      const { fetch } = await load();
+      await using db = await openDatabase(databaseOptions(config.clickhouse));
+      await using app = await openDatabase(databaseOptions(config.app));
+      using services = await createServices({
+        db,
+        app,
+        log,
+        publicOrigin: config.web.public_url?.replace(/\/$/, ""),
+        trustedProxies: new NetworkSet(config.web.trusted_proxies),
+      });
+      provide(services);
+      application.resolve(fetch);
+      const url = `http://${hostOf(server.addr)}`;
+      log.info("Serving the dashboard", { url });
+      ready(`Serving on ${url}`);
+      const firstAdmin = offerFirstAdmin(
+        services,
+        config.web.public_url ?? url,
+        signal,
+      );
+      await aborted(signal);
+      services.live[Symbol.dispose]();
+      await Promise.race([
+        server.shutdown(),
+        new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 500))),
+      ]);
+      await firstAdmin;
+    },
+  };
+}
+
+/** The program behind `deno task web`. */
+export const program: Program<typeof schema> = createProgram(builtServer);
 
 type Handler = (
   request: Request,
@@ -107,7 +122,7 @@ type Handler = (
 ) => Promise<Response>;
 
 /** What `deno task build` has written. */
-async function builtServer(): Promise<{ fetch: Handler }> {
+async function builtServer(): Promise<Server> {
   const { href } = new URL("_fresh/server.js", import.meta.url);
   try {
     const { default: server } = await import(href);
