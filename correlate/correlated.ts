@@ -68,10 +68,13 @@ function flatten(
     headers_dropped: request?.headers_dropped,
     truncated: request?.truncated,
     bad_utf8: request?.bad_utf8,
+    control_bytes: request?.control_bytes,
     tls_version: request?.tls_version,
     tls_cipher: request?.tls_cipher,
     tls_resumed: request?.tls_resumed,
     tls_sni: request?.tls_sni,
+    tls_cipher_suites: request?.tls_cipher_suites,
+    tls_extensions: request?.tls_extensions,
 
     sensor: handshake?.sensor,
     in_iface: handshake?.in_iface,

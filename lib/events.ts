@@ -191,24 +191,29 @@ export interface RequestEvent extends Connection {
   readonly response_bytes?: number;
   readonly duration_us?: number;
 
-  /** Header names in received order, as received. */
+  /** Header names in received order, as received. Empty from feeders that do not know the order. */
   readonly header_names: readonly string[];
   /** Values of the configured headers by lower-case name; a credential is `{"len":N}`. */
   readonly headers: Readonly<Record<string, string | { readonly len: number }>>;
   /** Names in the Cookie header; 0 if there is none. */
   readonly cookie_count?: number;
-  /** Headers beyond the configured maximum. */
+  /** Headers whose names are not in `header_names`. */
   readonly headers_dropped?: number;
   /** Some value was cut to its limit. */
   readonly truncated?: boolean;
   /** Bytes that were not UTF-8 and became U+FFFD. */
   readonly bad_utf8?: number;
+  /** Bytes below 0x20 but the tab, and 0x7f, in the texts. */
+  readonly control_bytes?: number;
 
   /** As the server negotiated it: `1.3`, `1.2`, ... */
   readonly tls_version?: string;
   readonly tls_cipher?: string;
   readonly tls_resumed?: boolean;
   readonly tls_sni?: string;
+  /** Code points that the client offered, as the server read them: wire order, GREASE removed. */
+  readonly tls_cipher_suites?: readonly number[];
+  readonly tls_extensions?: readonly number[];
 }
 
 /** The web server closed a connection: its handshake can be forgotten. */
