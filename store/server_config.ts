@@ -20,6 +20,7 @@ export const APP_TABLES = [
   "app_users",
   "app_sessions",
   "app_tokens",
+  "saved_views",
   "audit_log",
   "triage_events",
   "list_entries",

@@ -1,1 +1,1 @@
-SELECT throwIf(count() != 4, 'a table of accounts is missing') FROM system.tables WHERE database = '{{db}}' AND name IN ('app_users', 'app_sessions', 'app_tokens', 'audit_log') AND engine LIKE '%MergeTree';
+SELECT throwIf(count() != 5, 'a table of accounts is missing') FROM system.tables WHERE database = '{{db}}' AND name IN ('app_users', 'app_sessions', 'app_tokens', 'saved_views', 'audit_log') AND engine LIKE '%MergeTree';
