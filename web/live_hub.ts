@@ -53,6 +53,9 @@ export class LiveHub implements Disposable {
   readonly #streams = new Set<Stream>();
   readonly #encoder = new TextEncoder();
   #numbers: LiveNumbers = NOTHING;
+  /** When the numbers were read, milliseconds since the epoch; undefined before the first reading. */
+  #readMs: number | undefined;
+  #asking: Promise<LiveNumbers> | undefined;
   #snapshot: LiveSnapshot | undefined;
   /** What the snapshot says, as text, to tell whether the next says anything else. */
   #content = "";
@@ -67,6 +70,25 @@ export class LiveHub implements Disposable {
   /** Streams open now. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /**
+   * The numbers as a page shows them first: those that the streams were sent last, or read now where
+   * they are older than two readings. Pages that ask at the same time share one reading.
+   *
+   * @throws {DatabaseError}
+   */
+  async numbers(): Promise<LiveNumbers> {
+    const ageMs = this.#options.nowMs() - (this.#readMs ?? -Infinity);
+    return ageMs <= 2 * INTERVAL_MS ? this.#numbers : await this.#ask();
+  }
+
+  #ask(): Promise<LiveNumbers> {
+    this.#asking ??= this.#options.ask().then((numbers) => {
+      this.#readMs = this.#options.nowMs();
+      return this.#numbers = numbers;
+    }).finally(() => this.#asking = undefined);
+    return this.#asking;
   }
 
   /**
@@ -111,7 +133,7 @@ export class LiveHub implements Disposable {
     let database: LiveSnapshot["database"] = "up";
     let numbers = this.#numbers;
     try {
-      numbers = this.#numbers = await this.#options.ask();
+      numbers = await this.#ask();
     } catch (thrown) {
       // Whatever it was, pages must go on and say so.
       database = "down";

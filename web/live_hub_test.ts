@@ -196,3 +196,23 @@ Deno.test("LiveHub ends its streams when it is disposed", async () => {
   assert.equal(hub.streams, 0);
   assert.equal(hub.subscribe(0), undefined);
 });
+
+Deno.test("numbers() reads once for pages that ask together, and no more while streams are served", async () => {
+  const { hub, asked } = startHub();
+  const [first, second] = await Promise.all([hub.numbers(), hub.numbers()]);
+  assert.equal(first, second);
+  assert.equal(asked(), 1);
+  assert.deepEqual(await hub.numbers(), NUMBERS);
+  assert.equal(asked(), 1);
+  hub[Symbol.dispose]();
+});
+
+Deno.test("numbers() fails as the database does, and asks anew", async () => {
+  const { hub } = startHub((count) => {
+    if (count === 1) throw new Error("away");
+    return NUMBERS;
+  });
+  await assert.rejects(hub.numbers(), /away/);
+  assert.deepEqual(await hub.numbers(), NUMBERS);
+  hub[Symbol.dispose]();
+});

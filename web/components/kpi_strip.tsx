@@ -15,7 +15,7 @@ type StripData = Pick<
   | "traffic"
   | "before"
   | "fingerprints"
-  | "open"
+  | "detections"
   | "pastShare"
   | "pipeline"
   | "campaigns"
@@ -72,16 +72,19 @@ function Failed(
 }
 
 function ThreatTile(
-  { open, traffic, pastShare, campaigns }: StripData,
+  { detections, traffic, pastShare, campaigns }: StripData,
 ): VNode {
   const title = "Threat level";
-  if (!open.ok || !traffic.ok || !pastShare.ok || !campaigns.ok) {
+  if (!detections.ok || !traffic.ok || !pastShare.ok || !campaigns.ok) {
     return (
-      <Failed title={title} parts={[open, traffic, pastShare, campaigns]} />
+      <Failed
+        title={title}
+        parts={[detections, traffic, pastShare, campaigns]}
+      />
     );
   }
   const level = threatLevel({
-    open: open.value.open,
+    open: detections.value.open.open,
     anomalousShare: traffic.value.anomalousShare,
     campaigns: campaigns.value.length,
     ...(pastShare.value === undefined ? {} : { past: pastShare.value }),
@@ -192,10 +195,12 @@ function AnomalousTile({ traffic }: StripData): VNode {
   );
 }
 
-function OpenTile({ open }: StripData): VNode {
+function OpenTile({ detections }: StripData): VNode {
   const { url, nowMs } = usePage();
-  if (!open.ok) return <Failed title="Open detections" parts={[open]} />;
-  const { inbox, lastHour, oldestMs } = open.value;
+  if (!detections.ok) {
+    return <Failed title="Open detections" parts={[detections]} />;
+  }
+  const { inbox, lastHour, oldestMs, open } = detections.value.open;
   return (
     <Tile
       title="Open detections"
@@ -211,7 +216,7 @@ function OpenTile({ open }: StripData): VNode {
         ? "all seen"
         : `oldest ${age((nowMs - oldestMs) / 1000)}`}
     >
-      <SeverityBar counts={open.value.open} />
+      <SeverityBar counts={open} />
     </Tile>
   );
 }
@@ -224,7 +229,11 @@ function FingerprintTile({ fingerprints }: StripData): VNode {
   return (
     <Tile
       title="JA4 seen"
-      aside={`${count(fresh)} new`}
+      aside={
+        <span title="Not seen in the 30 days before">
+          {count(fresh)} new
+        </span>
+      }
       value={count(seen)}
     >
       <Sparkline values={byColumn} />

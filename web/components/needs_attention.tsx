@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { printable } from "../../lib/text.ts";
 import type { Loaded } from "../data/ask.ts";
-import type { DetectionPage } from "../data/detection_list.ts";
+import type { DetectionsInBrief } from "../data/open_detections.ts";
 import { withRange } from "../data/range.ts";
 import { compact, count } from "./format.ts";
 import { usePage } from "./page_view.ts";
@@ -12,24 +12,24 @@ import { networkText } from "./values.tsx";
 
 /** The detections at the top of the inbox. */
 export function NeedsAttention(
-  { page }: { page: Loaded<DetectionPage> },
+  { detections }: { detections: Loaded<DetectionsInBrief> },
 ): VNode {
   const { url } = usePage();
   return (
     <Panel
       title="Needs attention"
       class="span-8 flush"
-      loaded={page}
-      {...(page.ok && page.value.total > 0
+      loaded={detections}
+      {...(detections.ok && detections.value.open.inbox > 0
         ? {
-          note: `${count(page.value.rows.length)} of ${
-            count(page.value.total)
+          note: `${count(detections.value.waiting.length)} of ${
+            count(detections.value.open.inbox)
           }, highest first`,
         }
         : {})}
       actions={<a href={withRange("/detections", url)}>Open inbox</a>}
     >
-      {({ rows }) =>
+      {({ waiting: rows }) =>
         rows.length === 0
           ? (
             <Empty title="Nothing is waiting">

@@ -3,24 +3,15 @@ import type { VNode } from "preact";
 import LiveMark from "../islands/LiveMark.tsx";
 import LiveNumber from "../islands/LiveNumber.tsx";
 import LiveRequests from "../islands/LiveRequests.tsx";
-import type { Loaded } from "../data/ask.ts";
+import { type Loaded, part } from "../data/ask.ts";
 import type { Campaign } from "../data/campaigns.ts";
-import type { DetectionPage } from "../data/detection_list.ts";
-import type {
-  DetectionColumn,
-  OpenDetections,
-} from "../data/open_detections.ts";
+import type { DetectionsInBrief } from "../data/open_detections.ts";
 import type { FingerprintFigures } from "../data/overview.ts";
 import type { PipelineState } from "../data/pipeline.ts";
 import { type TimeRange, withRange } from "../data/range.ts";
 import type { ScoreHistogram } from "../data/score_histogram.ts";
 import type { ThreatFacts } from "../data/threat_level.ts";
-import type {
-  TopAddress,
-  TopFingerprint,
-  TopOrder,
-  TopRow,
-} from "../data/top.ts";
+import type { Source, TopOrder, Tops } from "../data/top.ts";
 import type { Traffic } from "../data/traffic.ts";
 import type { ClaimRow } from "../data/user_agents.ts";
 import type { LiveNumbers } from "../live_query.ts";
@@ -32,7 +23,7 @@ import { NeedsAttention } from "./needs_attention.tsx";
 import { usePage } from "./page_view.ts";
 import { Empty, Panel } from "./panel.tsx";
 import { ScoreChart } from "./small_charts.tsx";
-import { TopAddresses, TopFingerprints, TopHosts } from "./top_panels.tsx";
+import { TopFingerprints, TopHosts, TopSources } from "./top_panels.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
 
 /** All that the Overview shows; each part may have failed to load by itself. */
@@ -42,14 +33,11 @@ export interface OverviewData {
   readonly traffic: Loaded<Traffic>;
   readonly before: Loaded<number>;
   readonly fingerprints: Loaded<FingerprintFigures>;
-  readonly open: Loaded<OpenDetections>;
-  readonly lane: Loaded<DetectionColumn[]>;
+  readonly detections: Loaded<DetectionsInBrief>;
   readonly pastShare: Loaded<ThreatFacts["past"]>;
   readonly pipeline: Loaded<PipelineState>;
-  readonly attention: Loaded<DetectionPage>;
-  readonly topFingerprints: Loaded<TopFingerprint[]>;
-  readonly topAddresses: Loaded<TopAddress[]>;
-  readonly topHosts: Loaded<TopRow[]>;
+  readonly source: Source;
+  readonly tops: Loaded<Tops>;
   readonly claims: Loaded<ClaimRow[]>;
   readonly campaigns: Loaded<Campaign[]>;
   readonly histogram: Loaded<ScoreHistogram>;
@@ -93,13 +81,23 @@ export function Overview(data: OverviewData): VNode {
           title="Traffic by class"
           traffic={traffic}
           range={range}
-          detections={data.lane.ok ? data.lane.value : []}
+          detections={data.detections.ok ? data.detections.value.lane : []}
           empty={<NoTraffic {...data} />}
         />
-        <NeedsAttention page={data.attention} />
-        <TopFingerprints rows={data.topFingerprints} order={data.orders.fp} />
-        <TopAddresses rows={data.topAddresses} order={data.orders.ip} />
-        <TopHosts rows={data.topHosts} order={data.orders.host} />
+        <NeedsAttention detections={data.detections} />
+        <TopFingerprints
+          rows={part(data.tops, (tops) => tops.fingerprints)}
+          order={data.orders.fp}
+        />
+        <TopSources
+          rows={part(data.tops, (tops) => tops.sources)}
+          order={data.orders.ip}
+          source={data.source}
+        />
+        <TopHosts
+          rows={part(data.tops, (tops) => tops.hosts)}
+          order={data.orders.host}
+        />
         <ClaimsPanel rows={data.claims} />
         <CampaignsPanel campaigns={data.campaigns} />
         <Panel

@@ -7,6 +7,7 @@ import type { IconName } from "../icons.ts";
 import LiveNavBadge from "../islands/LiveNavBadge.tsx";
 import LivePulse from "../islands/LivePulse.tsx";
 import ShellScript from "../islands/ShellScript.tsx";
+import ValueMenu from "../islands/ValueMenu.tsx";
 import type { Preferences } from "../preferences.ts";
 import { Icon } from "./icon.tsx";
 import { Logo } from "./logo.tsx";
@@ -114,6 +115,7 @@ export function Shell(props: ShellProps): VNode {
         {children}
       </main>
       <ShellScript />
+      <ValueMenu />
     </div>
   );
 }

@@ -4,18 +4,27 @@ import { printable } from "../../lib/text.ts";
 import type { Loaded } from "../data/ask.ts";
 import { withParams } from "../data/range.ts";
 import {
+  type Source,
+  SOURCES,
   TOP_ORDERS,
-  type TopAddress,
   type TopFingerprint,
   type TopOrder,
   type TopRow,
+  type TopSource,
 } from "../data/top.ts";
 import { type Column, figure, TablePanel } from "./data_table.tsx";
 import { count, percent } from "./format.ts";
 import { usePage } from "./page_view.ts";
 import { Empty, Switch } from "./panel.tsx";
 import { ShareBar } from "./small_charts.tsx";
-import { HostLink, IpLink, Ja4Link, networkText } from "./values.tsx";
+import {
+  AsnLink,
+  CountryLink,
+  HostLink,
+  IpLink,
+  Ja4Link,
+  networkText,
+} from "./values.tsx";
 
 const ORDER_WORDS: Readonly<Record<TopOrder, string>> = {
   requests: "Requests",
@@ -39,12 +48,13 @@ const ANOMALOUS: Column<TopRow> = {
 
 /** A card with a top and the switch of its order, the parameter `name` of the URL. */
 function TopPanel<Row extends TopRow>(
-  { title, name, class: span, order, rows, columns }: {
+  { title, name, note, class: span, order, rows, columns }: {
     title: string;
     name: string;
+    note?: VNode;
     class: string;
     order: TopOrder;
-    rows: Loaded<Row[]>;
+    rows: Loaded<readonly Row[]>;
     columns: readonly Column<Row>[];
   },
 ): VNode {
@@ -52,6 +62,7 @@ function TopPanel<Row extends TopRow>(
   return (
     <TablePanel
       title={title}
+      {...(note === undefined ? {} : { note })}
       class={span}
       loaded={rows}
       columns={columns}
@@ -84,7 +95,7 @@ export function ClientBadge(
 }
 
 interface TopProps<Row> {
-  readonly rows: Loaded<Row[]>;
+  readonly rows: Loaded<readonly Row[]>;
   readonly order: TopOrder;
 }
 
@@ -112,28 +123,64 @@ export function TopFingerprints(top: TopProps<TopFingerprint>): VNode {
   );
 }
 
-export function TopAddresses(top: TopProps<TopAddress>): VNode {
+const SOURCE_WORDS: Readonly<Record<Source, string>> = {
+  ip: "Address",
+  asn: "Network",
+  country: "Country",
+};
+
+export function TopSources(
+  { source, ...top }: TopProps<TopSource> & { source: Source },
+): VNode {
+  const { url } = usePage();
   return (
     <TopPanel
       {...top}
-      title="Addresses"
+      title="Sources"
       name="ip"
       class="span-7"
+      note={
+        <Switch
+          label="What sources are counted by"
+          options={SOURCES.map((one) => ({
+            text: SOURCE_WORDS[one],
+            href: withParams(url, { by: one === "ip" ? "" : one }),
+            current: one === source,
+          }))}
+        />
+      }
       columns={[
         {
-          head: "Address",
+          head: SOURCE_WORDS[source],
           class: "address",
-          cell: (row) => (
-            <>
-              <IpLink ip={row.value} />
-              <span class="second">{networkText(row)}</span>
-            </>
-          ),
+          cell: (row) => <SourceCell row={row} source={source} />,
         },
         REQUESTS,
         ANOMALOUS,
       ]}
     />
+  );
+}
+
+function SourceCell(
+  { row, source }: { row: TopSource; source: Source },
+): VNode {
+  if (source === "country") return <CountryLink country={row.value} />;
+  if (source === "asn") {
+    return (
+      <>
+        <AsnLink asn={row.asn} />
+        <span class="second">
+          {networkText({ ...row, asn: 0 })}
+        </span>
+      </>
+    );
+  }
+  return (
+    <>
+      <IpLink ip={row.value} />
+      <span class="second">{networkText(row)}</span>
+    </>
   );
 }
 

@@ -7,7 +7,7 @@ import type { TimeRange } from "./range.ts";
 /** Fingerprints in a range. */
 export interface FingerprintFigures {
   readonly seen: number;
-  /** Of them, those not seen before the range. */
+  /** Of them, those not seen in the 30 days before the range. */
   readonly fresh: number;
   /** Distinct ones a column. */
   readonly byColumn: readonly number[];
@@ -41,6 +41,9 @@ export async function loadFirstData(
   return row === undefined || row.events === 0 ? undefined : row.first * 1000;
 }
 
+/** How far back a fingerprint must not have been seen to be new, milliseconds. */
+const NEW_AFTER_MS = 30 * 86_400_000;
+
 /** {@linkcode FingerprintFigures} of `range`. */
 export async function loadFingerprintFigures(
   db: Database,
@@ -50,26 +53,29 @@ export async function loadFingerprintFigures(
   const start = new Date(
     Math.floor(range.from.getTime() / 300_000) * 300_000,
   );
-  const [columns, all] = await Promise.all([
-    ask<{ ja4s: number }>(
-      db,
-      sql`SELECT toFloat64(uniqExact(ja4)) AS ja4s FROM entity_5m
-        WHERE bucket >= ${start} AND bucket < ${range.to} AND ja4 != ''
-        GROUP BY toStartOfInterval(bucket, toIntervalSecond(${stepS})) AS at ORDER BY at`,
-    ),
-    askOne<{ seen: number; fresh: number }>(
-      db,
-      sql`SELECT toFloat64(count()) AS seen, toFloat64(countIf(first_ts >= ${range.from})) AS fresh
-        FROM (
-          SELECT ja4, min(first_seen) AS first_ts, max(last_seen) AS last_ts FROM clients_1h
-          WHERE ja4 != '' GROUP BY ja4
-          HAVING last_ts >= ${range.from} AND first_ts < ${range.to}
-        )`,
-    ),
-  ]);
+  const rows = await ask<{ at: number; ja4s: number; fresh: number }>(
+    db,
+    // One line a column, and one at 0 for the whole range.
+    sql`WITH
+        seen AS (
+          SELECT ja4, groupUniqArray(toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond(${stepS})))) AS slots
+          FROM entity_5m WHERE bucket >= ${start} AND bucket < ${range.to} AND ja4 != '' GROUP BY ja4
+        ),
+        before AS (
+          SELECT DISTINCT ja4 FROM clients_1h
+          WHERE hour >= ${new Date(
+      range.from.getTime() - NEW_AFTER_MS,
+    )} AND hour < ${range.from} AND ja4 != ''
+            AND first_seen < ${range.from}
+        )
+      SELECT toUInt32(arrayJoin(arrayPushBack(slots, 0))) AS at, toFloat64(count()) AS ja4s,
+        toFloat64(countIf(ja4 NOT IN before)) AS fresh
+      FROM seen GROUP BY at ORDER BY at`,
+  );
+  const whole = rows.find((row) => row.at === 0);
   return {
-    seen: all?.seen ?? 0,
-    fresh: all?.fresh ?? 0,
-    byColumn: columns.map((row) => row.ja4s),
+    seen: whole?.ja4s ?? 0,
+    fresh: whole?.fresh ?? 0,
+    byColumn: rows.filter((row) => row.at !== 0).map((row) => row.ja4s),
   };
 }

@@ -1,7 +1,7 @@
 /** How the pipeline itself is: lag, losses, the share that could be correlated, and its processes. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { ask, askOne } from "./ask.ts";
+import { ask, askOne, remember } from "./ask.ts";
 
 /** The pipeline over the last quarter of an hour. */
 export interface PipelineState {
@@ -24,48 +24,57 @@ const LATENCY = 'correlate_store_latency_seconds{quantile="0.95"}';
 const LOSS =
   sql`match(metric, '(^|_)(drops|dropped|lost|overflowed)(_total)?$')`;
 
-/** {@linkcode PipelineState} now. */
-export async function loadPipelineState(
+/** The parts report every ten seconds; within this, in milliseconds, there is nothing new to read. */
+const STATE_MS = 5000;
+
+/** {@linkcode PipelineState} now, or some seconds ago. */
+export function loadPipelineState(
   db: Database,
   nowMs: number,
 ): Promise<PipelineState> {
-  const since = new Date(nowMs - RECENT_MS);
-  const [lag, events, drops] = await Promise.all([
-    // The correlator's own measure: the events' times say nothing of it where old traffic is replayed.
-    askOne<{ seconds: number; n: number }>(
+  return remember(
+    db,
+    "pipeline",
+    STATE_MS,
+    () => readPipelineState(db, new Date(nowMs - RECENT_MS)),
+  );
+}
+
+async function readPipelineState(
+  db: Database,
+  since: Date,
+): Promise<PipelineState> {
+  const [metrics, events] = await Promise.all([
+    askOne<{ lag: number; measured: number; dropped: number }>(
       db,
-      sql`SELECT argMax(value, ts) AS seconds, toFloat64(count()) AS n FROM pipeline_metrics
-        WHERE ts >= ${since} AND component = 'correlate' AND metric = ${LATENCY}`,
+      // The correlator's own measure of lag: the events' times say nothing of it where old traffic is replayed.
+      // A counter that falls has been restarted: what it shows then is what it lost since.
+      sql`SELECT argMaxIf(value, ts, metric = ${LATENCY}) AS lag,
+          toFloat64(countIf(metric = ${LATENCY})) AS measured,
+          toFloat64(sumIf(lost, metric != ${LATENCY})) AS dropped
+        FROM (
+          SELECT metric, ts, value,
+            if(value < lagInFrame(value, 1, value) OVER series, value,
+              value - lagInFrame(value, 1, value) OVER series) AS lost
+          FROM pipeline_metrics
+          WHERE ts >= ${since} AND (${LOSS} OR (component = 'correlate' AND metric = ${LATENCY}))
+          WINDOW series AS (PARTITION BY component, instance, metric ORDER BY ts
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        )`,
     ),
-    askOne<
-      {
-        n: number;
-        requests: number;
-        correlated: number;
-        last: number;
-      }
-    >(
+    askOne<{ n: number; requests: number; correlated: number; last: number }>(
       db,
       sql`SELECT toFloat64(count()) AS n, toFloat64(countIf(match != 'tls_only' AND url_scheme = 'https')) AS requests,
           toFloat64(countIf(match IN ('conn', 'window'))) AS correlated,
           toFloat64(toUnixTimestamp64Milli(max(ts))) AS last
         FROM http_events WHERE ts >= ${since}`,
     ),
-    askOne<{ dropped: number }>(
-      db,
-      // A counter that falls has been restarted: what it shows then is what it lost since.
-      sql`SELECT toFloat64(sum(lost)) AS dropped FROM (
-        SELECT if(value < lagInFrame(value, 1, value) OVER series, value,
-            value - lagInFrame(value, 1, value) OVER series) AS lost
-        FROM pipeline_metrics WHERE ts >= ${since} AND ${LOSS}
-        WINDOW series AS (PARTITION BY component, instance, metric ORDER BY ts
-          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-      )`,
-    ),
   ]);
   return {
-    dropped: drops?.dropped ?? 0,
-    ...(lag !== undefined && lag.n > 0 ? { lagS: lag.seconds } : {}),
+    dropped: metrics?.dropped ?? 0,
+    ...(metrics !== undefined && metrics.measured > 0
+      ? { lagS: metrics.lag }
+      : {}),
     ...(events !== undefined && events.n > 0
       ? { lastEventMs: events.last }
       : {}),

@@ -7,7 +7,7 @@
  */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { askOne } from "./ask.ts";
+import { askOne, remember } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
 import type { SeverityCounts } from "./severity.ts";
 
@@ -89,21 +89,31 @@ function openReason({ critical, high, medium }: SeverityCounts): string {
   return 3 * high >= medium ? `${high} high open` : `${medium} medium open`;
 }
 
-/** Hourly anomalous share of the week before `range`. */
+/** How long the baseline of an hour is good for, milliseconds. */
+const PAST_MS = 60_000;
+
+/** Hourly anomalous share of the week before the hour in which `range` begins. */
 export async function loadPastShare(
   db: Database,
   range: TimeRange,
 ): Promise<ThreatFacts["past"]> {
-  const row = await askOne<{ hours: number; mean: number; deviation: number }>(
+  const hourMs = Math.floor(range.from.getTime() / 3_600_000) * 3_600_000;
+  const row = await remember(
     db,
-    sql`SELECT toFloat64(count()) AS hours, avg(share) AS mean, stddevPop(share) AS deviation
-      FROM (
-        SELECT sumIf(requests, traffic_class = 'anomalous') / sum(requests) AS share
-        FROM scores FINAL
-        WHERE window_start >= ${new Date(range.from.getTime() - 7 * 86_400_000)}
-          AND window_start < ${range.from}
-        GROUP BY toStartOfHour(window_start)
-      )`,
+    `past share ${hourMs}`,
+    PAST_MS,
+    () =>
+      askOne<{ hours: number; mean: number; deviation: number }>(
+        db,
+        sql`SELECT toFloat64(count()) AS hours, avg(share) AS mean, stddevPop(share) AS deviation
+        FROM (
+          SELECT sumIf(requests, traffic_class = 'anomalous') / sum(requests) AS share
+          FROM scores FINAL
+          WHERE window_start >= ${new Date(hourMs - 7 * 86_400_000)}
+            AND window_start < ${new Date(hourMs)}
+          GROUP BY toStartOfHour(window_start)
+        )`,
+      ),
   );
   if (row === undefined || row.hours < PAST_HOURS_MIN) return undefined;
   return { mean: row.mean, deviation: row.deviation };

@@ -2,6 +2,7 @@
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
 import { ask, ipText, scoredIn } from "./ask.ts";
+import { ASN_OF, COUNTRY_OF } from "./networks.ts";
 import type { TimeRange } from "./range.ts";
 
 /** What a top is ordered by. */
@@ -25,23 +26,53 @@ export interface TopFingerprint extends TopRow {
   readonly kind: string;
 }
 
-/** An address with its network. */
-export interface TopAddress extends TopRow {
+/** What the second top counts. */
+export const SOURCES = ["ip", "asn", "country"] as const;
+export type Source = typeof SOURCES[number];
+
+/** An address, network or country, with what is known of it. */
+export interface TopSource extends TopRow {
+  /** 0 if not known, and for a country. */
   readonly asn: number;
   readonly as_org: string;
   readonly country: string;
 }
 
-/** Lines of a top; addresses take two lines each on the page. */
+/** The tops of the Overview. */
+export interface Tops {
+  readonly fingerprints: readonly TopFingerprint[];
+  readonly sources: readonly TopSource[];
+  readonly hosts: readonly TopRow[];
+}
+
+/** What {@linkcode loadTops} is asked for. */
+export interface TopChoice {
+  readonly orders: Readonly<Record<"fp" | "ip" | "host", TopOrder>>;
+  readonly source: Source;
+}
+
+/** Lines of a top; sources take two lines each on the page. */
 const LINES = 8;
-const ADDRESS_LINES = 6;
+const SOURCE_LINES = 6;
 
 interface Columns {
+  /** Which columns the line is not about, as bits: grouping() of ClickHouse. */
+  readonly dimension: number;
   readonly value: string;
   readonly requests: number;
   readonly scored: number;
   readonly anomalous: number;
+  readonly asn: number;
+  readonly country: string;
+  readonly as_org: string;
+  readonly client: string;
+  readonly kind: string;
 }
+
+/** Bits of (ja4, source, http_host), the first being the highest, where only one of them is grouped by. */
+const BY_JA4 = 0b011;
+const BY_SOURCE = 0b101;
+const BY_HOST = 0b110;
 
 function topRow(row: Columns): TopRow {
   return {
@@ -51,100 +82,90 @@ function topRow(row: Columns): TopRow {
   };
 }
 
-/** The counts of `key` in `range`, joined with those of the scores. */
-function topSql(
-  key: Sql,
-  range: TimeRange,
-  order: TopOrder,
-  { extra = sql``, lines = LINES }: { extra?: Sql; lines?: number } = {},
-): Sql {
-  const start = new Date(Math.floor(range.from.getTime() / 300_000) * 300_000);
-  const orderBy = order === "requests"
-    ? sql`requests DESC`
+/** The number that an order ranks by, descending; ties by requests. */
+function rank(order: TopOrder): Sql {
+  return order === "requests"
+    ? sql`requests`
     : order === "anomalous"
-    ? sql`anomalous DESC, requests DESC`
-    : sql`first_seen DESC, requests DESC`;
-  return sql`SELECT key AS value, requests, scored, anomalous${extra}
-    FROM (
-      SELECT ${key} AS key, toFloat64(sum(requests)) AS requests, min(bucket) AS first_seen,
-        anyLast(asn) AS asn, anyLast(country) AS country
-      FROM entity_5m WHERE bucket >= ${start} AND bucket < ${range.to}
-      GROUP BY key HAVING requests > 0
-    ) AS seen
-    LEFT JOIN (
-      SELECT ${key} AS key, toFloat64(sum(requests)) AS scored,
-        toFloat64(sumIf(requests, traffic_class = 'anomalous')) AS anomalous
-      FROM scores FINAL WHERE ${scoredIn(start, range.to)}
-      GROUP BY key
-    ) AS judged USING (key)
-    ORDER BY ${orderBy}, value LIMIT ${lines}`;
+    ? sql`anomalous`
+    : sql`toFloat64(toUnixTimestamp(first_seen))`;
 }
 
-/** Fingerprints of a range. With order `new`, the last to appear come first. */
-export async function loadTopFingerprints(
-  db: Database,
-  range: TimeRange,
-  order: TopOrder,
-): Promise<TopFingerprint[]> {
-  const rows = await ask<Columns & { client: string; kind: string }>(
-    db,
-    topSql(
-      sql`ja4`,
-      range,
-      order,
-      {
-        extra:
-          sql`, dictGet('dict_ja4', 'label', tuple(toString(key))) AS client,
-        dictGet('dict_ja4', 'kind', tuple(toString(key))) AS kind`,
-      },
-    ),
-  );
-  return rows.map((row) => ({
-    ...topRow(row),
-    client: row.client,
-    kind: row.kind,
-  }));
-}
+/** Of a row of entity_5m, and of one of scores, which do not say the network. */
+const SOURCE_OF: Readonly<Record<Source, { seen: Sql; scored: Sql }>> = {
+  ip: { seen: sql`src_ip`, scored: sql`src_ip` },
+  asn: {
+    seen: sql`asn`,
+    scored: ASN_OF,
+  },
+  country: {
+    seen: sql`toString(country)`,
+    scored: sql`dictGet('dict_countries', 'country', src_ip)`,
+  },
+};
 
-/** Addresses of a range with their networks. */
-export async function loadTopAddresses(
+/** {@linkcode Tops} of a range by one pass over the counters and one over the scores. */
+export async function loadTops(
   db: Database,
   range: TimeRange,
-  order: TopOrder,
-): Promise<TopAddress[]> {
-  const rows = await ask<
-    Columns & { asn: number; country: string; as_org: string }
-  >(
-    db,
-    topSql(
-      sql`src_ip`,
-      range,
-      order,
-      {
-        extra:
-          sql`, asn, toString(country) AS country, dictGet('dict_networks', 'as_org', key) AS as_org`,
-        lines: ADDRESS_LINES,
-      },
-    ),
-  );
-  return rows.map((row) => ({
-    ...topRow(row),
-    value: ipText(row.value),
-    asn: row.asn,
-    as_org: row.as_org,
-    country: row.country,
-  }));
-}
-
-/** Hosts of a range. */
-export async function loadTopHosts(
-  db: Database,
-  range: TimeRange,
-  order: TopOrder,
-): Promise<TopRow[]> {
+  { orders, source }: TopChoice,
+): Promise<Tops> {
+  const start = new Date(Math.floor(range.from.getTime() / 300_000) * 300_000);
+  const { seen, scored } = SOURCE_OF[source];
   const rows = await ask<Columns>(
     db,
-    topSql(sql`http_host`, range, order),
+    sql`WITH
+        multiIf(dimension = ${BY_JA4}, ${
+      rank(orders.fp)
+    }, dimension = ${BY_SOURCE}, ${rank(orders.ip)}, ${
+      rank(orders.host)
+    }) AS rank,
+        multiIf(dimension = ${BY_JA4}, toString(ja4), dimension = ${BY_SOURCE}, toString(source),
+          toString(http_host)) AS name
+      SELECT dimension, name AS value, requests, scored, anomalous, asn, country,
+        multiIf(dimension != ${BY_SOURCE}, '', ${
+      source === "ip"
+        ? sql`dictGet('dict_networks', 'as_org', source)`
+        : sql`toString(org)`
+    }) AS as_org,
+        if(dimension = ${BY_JA4}, dictGet('dict_ja4', 'label', tuple(name)), '') AS client,
+        if(dimension = ${BY_JA4}, dictGet('dict_ja4', 'kind', tuple(name)), '') AS kind
+      FROM (
+        SELECT grouping(ja4, source, http_host) AS dimension, ja4, source, http_host,
+          toFloat64(sum(entity_5m.requests)) AS requests, min(bucket) AS first_seen,
+          anyLast(entity_5m.asn) AS asn, toString(anyLast(entity_5m.country)) AS country,
+          ${
+      source === "asn"
+        ? sql`dictGet('dict_networks', 'as_org', any(src_ip))`
+        : sql`''`
+    } AS org
+        FROM entity_5m WHERE bucket >= ${start} AND bucket < ${range.to}
+        GROUP BY GROUPING SETS ((ja4), (${seen} AS source), (http_host)) HAVING requests > 0
+      ) AS seen
+      LEFT JOIN (
+        SELECT grouping(ja4, source, http_host) AS dimension, ja4, source, http_host,
+          toFloat64(sum(scores.requests)) AS scored,
+          toFloat64(sumIf(scores.requests, traffic_class = 'anomalous')) AS anomalous
+        FROM scores FINAL WHERE ${scoredIn(start, range.to)}
+        GROUP BY GROUPING SETS ((ja4), (${scored} AS source), (http_host))
+      ) AS judged USING (dimension, ja4, source, http_host)
+      ORDER BY dimension, rank DESC, requests DESC, value LIMIT ${LINES} BY dimension`,
   );
-  return rows.map(topRow);
+  const of = (dimension: number): Columns[] =>
+    rows.filter((row) => Number(row.dimension) === dimension);
+  return {
+    fingerprints: of(BY_JA4).map((row) => ({
+      ...topRow(row),
+      client: row.client,
+      kind: row.kind,
+    })),
+    sources: of(BY_SOURCE).slice(0, SOURCE_LINES).map((row) => ({
+      ...topRow(row),
+      value: source === "ip" ? ipText(row.value) : row.value,
+      asn: source === "country" ? 0 : row.asn,
+      as_org: row.as_org,
+      country: row.country,
+    })),
+    hosts: of(BY_HOST).map(topRow),
+  };
 }

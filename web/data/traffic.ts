@@ -6,7 +6,7 @@
  */
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql, typed } from "../../lib/sql.ts";
-import { ask, scoredIn } from "./ask.ts";
+import { ask, remember, scoredIn } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
 
 /** In the order they are stacked, from the base line up. `unscored` = no window of it is scored (yet). */
@@ -70,7 +70,14 @@ export async function loadTraffic(
       classesSql(range, start, where),
     ),
     Object.keys(filter).length === 0
-      ? loadUsual(db, range, start)
+      ? remember(
+        db,
+        `usual ${firstMs} ${range.stepS} ${
+          Math.floor(range.to.getTime() / stepMs)
+        }`,
+        USUAL_MS,
+        () => loadUsual(db, range, start),
+      )
       : { from: "nothing" as const, byColumn: new Map<number, number>() },
   ]);
   const byColumn = new Map<number, Record<TrafficClass, number>>();
@@ -155,6 +162,9 @@ function classesSql(range: TimeRange, start: Date, where: Sql): Sql {
     GROUP BY at, class`;
 }
 
+/** How long the past of a range is good for, milliseconds: it ended at least a day ago. */
+const USUAL_MS = 60_000;
+
 /** Median of the same moment one to four weeks ago; of the day before where there is no week yet. */
 async function loadUsual(
   db: Database,
@@ -168,14 +178,12 @@ async function loadUsual(
   const lengthS = (to.getTime() - start.getTime()) / 1000;
   const shifts = [7, 14, 21, 28].map((days) => days * dayS);
   if (lengthS <= dayS) shifts.push(dayS);
-  const parts = shifts.map((shiftS) =>
-    sql`SELECT ${shiftS} AS shift,
-      toUnixTimestamp(toStartOfInterval(minute, toIntervalSecond(${stepS}))) + ${shiftS} AS at,
-      toFloat64(sum(events)) AS requests
-    FROM requests_1m
-    WHERE minute >= ${start} - toIntervalSecond(${shiftS})
-      AND minute < ${to} - toIntervalSecond(${shiftS}) AND match != 'tls_only'
-    GROUP BY at`
+  const inside = shifts.map((shiftS) =>
+    sql`minute >= ${new Date(start.getTime() - shiftS * 1000)}
+      AND minute < ${new Date(to.getTime() - shiftS * 1000)}`
+  );
+  const moved = shifts.map((shiftS, index) =>
+    sql`if(${inside[index] ?? sql`0`}, toInt64(${shiftS}), 0)`
   );
   const rows = await ask<
     { at: number; week: number; day: number; weeks: number }
@@ -184,7 +192,16 @@ async function loadUsual(
     sql`SELECT toUInt32(at) AS at, countIf(shift > ${dayS}) AS weeks,
         medianExactIf(requests, shift > ${dayS}) AS week,
         sumIf(requests, shift = ${dayS}) AS day
-      FROM (${sql.join(parts, " UNION ALL ")}) GROUP BY at ORDER BY at`,
+      FROM (
+        SELECT arrayJoin(arrayFilter(one -> one > 0, [${
+      sql.join(moved, ", ")
+    }])) AS shift,
+          toUnixTimestamp(toStartOfInterval(minute, toIntervalSecond(${stepS}))) + shift AS at,
+          toFloat64(sum(events)) AS requests
+        FROM requests_1m
+        WHERE match != 'tls_only' AND ((${sql.join(inside, ") OR (")}))
+        GROUP BY shift, at
+      ) GROUP BY at ORDER BY at`,
   );
   const weekly = rows.some((row) => Number(row.weeks) > 0);
   const byColumn = new Map(

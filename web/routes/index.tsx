@@ -4,11 +4,7 @@ import { Overview } from "../components/overview.tsx";
 import { PageContext } from "../components/page_view.ts";
 import { attemptAll } from "../data/ask.ts";
 import { loadCampaigns } from "../data/campaigns.ts";
-import { loadDetectionPage } from "../data/detection_list.ts";
-import {
-  loadDetectionColumns,
-  loadOpenDetections,
-} from "../data/open_detections.ts";
+import { loadDetectionsInBrief } from "../data/open_detections.ts";
 import {
   loadFingerprintFigures,
   loadRequestsBefore,
@@ -18,15 +14,14 @@ import { loadPipelineState } from "../data/pipeline.ts";
 import { loadScoreHistogram } from "../data/score_histogram.ts";
 import { loadPastShare } from "../data/threat_level.ts";
 import {
-  loadTopAddresses,
-  loadTopFingerprints,
-  loadTopHosts,
+  loadTops,
+  type Source,
+  SOURCES,
   TOP_ORDERS,
   type TopOrder,
 } from "../data/top.ts";
 import { loadTraffic } from "../data/traffic.ts";
 import { loadClaims } from "../data/user_agents.ts";
-import { askLive } from "../live_query.ts";
 import { define } from "../utils.ts";
 
 export const handler = define.handlers({
@@ -38,32 +33,30 @@ export const handler = define.handlers({
       TOP_ORDERS.find((one) => one === ctx.url.searchParams.get(name)) ??
         "requests";
     const orders = { fp: order("fp"), ip: order("ip"), host: order("host") };
+    const source: Source = SOURCES.find((one) =>
+      one === ctx.url.searchParams.get("by")
+    ) ?? "ip";
     const panels = await attemptAll({
       traffic: loadTraffic(db, range),
       before: loadRequestsBefore(db, range),
       fingerprints: loadFingerprintFigures(db, range),
-      open: loadOpenDetections(db, nowMs, ctx.state.user.login),
-      lane: loadDetectionColumns(db, range),
+      detections: loadDetectionsInBrief(db, range, {
+        nowMs,
+        login: ctx.state.user.login,
+      }),
       pastShare: loadPastShare(db, range),
       pipeline: loadPipelineState(db, nowMs),
-      attention: loadDetectionPage(db, {
-        view: "inbox",
-        sort: "severity",
-        filters: new Map(),
-        login: ctx.state.user.login,
-      }, 5),
-      topFingerprints: loadTopFingerprints(db, range, orders.fp),
-      topAddresses: loadTopAddresses(db, range, orders.ip),
-      topHosts: loadTopHosts(db, range, orders.host),
+      tops: loadTops(db, range, { orders, source }),
       claims: loadClaims(db, range),
       campaigns: loadCampaigns(db, range),
       histogram: loadScoreHistogram(db, range),
-      live: askLive(db),
+      live: ctx.state.services.live.numbers(),
     });
     return page({
       view: pageView(ctx),
       range,
       orders,
+      source,
       ...panels,
     });
   },

@@ -1,0 +1,78 @@
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import { PageContext } from "../components/page_view.ts";
+import { hostileText } from "../components/text.tsx";
+import { pageView } from "../data/page.ts";
+import {
+  FIELD_WORDS,
+  termOf,
+  VALUE_FIELDS,
+  valueActions,
+} from "../data/value_actions.ts";
+import { define } from "../utils.ts";
+
+/** What can be done with a value: a page of links, which the menu of a value shows in place. */
+export const handler = define.handlers({
+  GET(ctx) {
+    const { searchParams } = ctx.url;
+    const field = VALUE_FIELDS.find((one) => one === searchParams.get("f"));
+    const value = searchParams.get("v") ?? "";
+    if (field === undefined || value === "") {
+      throw new HttpError(400, "The link does not say which value it means.");
+    }
+    return page({
+      view: pageView(ctx),
+      field,
+      value,
+      // Where the value stood, so that its filters and its time range are kept.
+      actions: valueActions(field, value, pageBefore(ctx.req, ctx.url)),
+    });
+  },
+});
+
+/** The page that led here; the Overview if it was none of ours. */
+function pageBefore(request: Request, url: URL): URL {
+  const before = URL.parse(request.headers.get("referer") ?? "");
+  return before === null || before.host !== url.host
+    ? new URL("/", url)
+    : before;
+}
+
+export default define.page<typeof handler>((
+  { data: { view, field, value, actions } },
+) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>{`${hostileText(value, 60)} · JA4 Platform`}</title>
+    </Head>
+    <div class="page-head">
+      <h1>
+        <bdi class="wrap">{hostileText(value, 200)}</bdi>
+      </h1>
+      <span class="page-note">{FIELD_WORDS[field]}</span>
+    </div>
+    <section class="card value-page">
+      <ul id="value-actions">
+        {actions.map(({ text, href }) => (
+          <li key={text}>
+            <a class="popup-item" href={href}>{text}</a>
+          </li>
+        ))}
+        <li class="needs-script">
+          <button type="button" class="popup-item" data-copy={value}>
+            Copy
+          </button>
+        </li>
+        <li class="needs-script">
+          <button
+            type="button"
+            class="popup-item"
+            data-copy={termOf(field, value)}
+          >
+            Copy as query
+          </button>
+        </li>
+      </ul>
+    </section>
+  </PageContext.Provider>
+));
