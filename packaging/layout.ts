@@ -1,0 +1,235 @@
+/**
+ * What each RPM holds: paths, modes and owners, in one table. The file lists of the spec are made
+ * from it, and a test compares it with the packages.
+ *
+ * @module
+ */
+import { PROGRAMS } from "./programs.ts";
+
+/** RPMs, by what follows `ja4-platform-`; the module is a package of its own name. */
+export const PACKAGES = [
+  "common",
+  "capture",
+  "correlate",
+  "detect",
+  "web",
+  "store",
+  "selinux",
+  "mod_reqin_log",
+] as const;
+export type PackageName = typeof PACKAGES[number];
+
+/** A file, link or folder of a package. */
+export interface Entry {
+  readonly package: PackageName;
+  readonly path: string;
+  /** File or folder that it is copied from, relative to the project or (with `dist/`) to what was built. */
+  readonly from?: string;
+  /** Target of a symbolic link. */
+  readonly link?: string;
+  /** Octal; of a folder copied whole it holds for its files. */
+  readonly mode: string;
+  readonly owner?: string;
+  readonly group?: string;
+  /** An upgrade leaves it as the administrator has changed it. */
+  readonly config?: boolean;
+  readonly kind?: "license" | "doc";
+}
+
+const SHARE = "/usr/share/ja4-platform";
+const LIBEXEC = "/usr/libexec/ja4-platform";
+const UNITS = "/usr/lib/systemd/system";
+
+/** Parts with a unit and a file of configuration. */
+const PARTS = ["capture", "correlate", "detect", "web", "store"] as const;
+
+/** Owner of each part's configuration: root writes, the part reads. */
+const READER: Readonly<Record<typeof PARTS[number], string>> = {
+  capture: "ja4-capture",
+  correlate: "ja4",
+  detect: "ja4",
+  web: "ja4-web",
+  store: "ja4-store",
+};
+
+/** RPM that holds a folder of the share folder. */
+function packageOf(folder: string): PackageName {
+  return folder === "ctl" ? "common" : folder as PackageName;
+}
+
+function file(
+  name: PackageName,
+  path: string,
+  from: string,
+  mode = "0644",
+): Entry {
+  return { package: name, path, from, mode };
+}
+
+function folder(
+  name: PackageName,
+  path: string,
+  mode = "0755",
+  owner = "root",
+  group = "root",
+): Entry {
+  return { package: name, path, mode, owner, group };
+}
+
+/** All entries. */
+export const LAYOUT: readonly Entry[] = [
+  folder("common", LIBEXEC),
+  file("common", `${LIBEXEC}/deno`, "dist/deno", "0755"),
+  file("common", `${LIBEXEC}/ja4-run`, "dist/ja4-run", "0755"),
+  folder("common", SHARE),
+  folder("common", `${SHARE}/programs`),
+  folder("common", `${SHARE}/flags`),
+  file("common", `${SHARE}/ctl`, "dist/share/ctl"),
+  file("common", `${SHARE}/migrations`, "dist/share/migrations"),
+  ...PARTS.map((part) => file(part, `${SHARE}/${part}`, `dist/share/${part}`)),
+  ...PROGRAMS.flatMap(({ name, folder: part }): Entry[] => [
+    {
+      package: packageOf(part),
+      path: `${SHARE}/programs/${name}`,
+      from: `dist/share/programs/${name}`,
+      mode: "0777",
+    },
+    file(packageOf(part), `${SHARE}/flags/${name}`, `dist/share/flags/${name}`),
+    {
+      package: packageOf(part),
+      path: `/usr/bin/${name.startsWith("ja4") ? name : `ja4-${name}`}`,
+      link: `../libexec/ja4-platform/ja4-run`,
+      mode: "0777",
+    },
+    file(
+      packageOf(part),
+      `/usr/share/man/man8/${
+        name.startsWith("ja4") ? name : `ja4-${name}`
+      }.8.gz`,
+      `dist/man/${name}.8.gz`,
+    ),
+  ]),
+  ...PARTS.flatMap((part): Entry[] => [
+    file(
+      part,
+      `${UNITS}/ja4-${part}.service`,
+      `packaging/systemd/ja4-${part}.service`,
+    ),
+    {
+      ...file(
+        part,
+        `/etc/ja4-platform/${part}.toml`,
+        `packaging/config/${part}.toml`,
+        "0640",
+      ),
+      owner: "root",
+      group: READER[part],
+      config: true,
+    },
+  ]),
+  file("common", `${UNITS}/ja4.target`, "packaging/systemd/ja4.target"),
+  folder("common", `${UNITS}/ja4-.service.d`),
+  file(
+    "common",
+    `${UNITS}/ja4-.service.d/10-platform.conf`,
+    "packaging/systemd/ja4-.service.d.conf",
+  ),
+  file(
+    "common",
+    "/usr/lib/sysusers.d/ja4-platform.conf",
+    "packaging/systemd/ja4-platform.sysusers",
+  ),
+  file(
+    "common",
+    "/usr/lib/tmpfiles.d/ja4-platform.conf",
+    "packaging/systemd/ja4-platform.tmpfiles",
+  ),
+  file(
+    "common",
+    "/usr/lib/sysctl.d/60-ja4-platform.conf",
+    "packaging/systemd/ja4-platform.sysctl",
+  ),
+  {
+    ...file(
+      "common",
+      "/etc/logrotate.d/ja4-platform",
+      "packaging/systemd/ja4-platform.logrotate",
+    ),
+    config: true,
+  },
+  folder("common", "/etc/ja4-platform"),
+  folder("common", "/etc/ja4-platform/flags"),
+  folder("common", "/etc/ja4-platform/secrets", "0711"),
+  folder("common", "/var/lib/ja4-platform"),
+  folder("common", "/var/log/ja4-platform", "0775", "root", "ja4"),
+  {
+    ...file("common", `${SHARE}/sbom.cdx.json`, "dist/sbom.cdx.json"),
+    kind: "doc",
+  },
+  ...["LICENSE", "NOTICE"].map((name): Entry => ({
+    ...file(
+      "common",
+      `/usr/share/licenses/ja4-platform-common/${name}`,
+      name,
+    ),
+    kind: "license",
+  })),
+  {
+    ...file(
+      "common",
+      "/usr/share/licenses/ja4-platform-common/LICENSE.third-party",
+      "dist/LICENSE.third-party",
+    ),
+    kind: "license",
+  },
+  folder("store", "/usr/lib64/ja4-platform"),
+  file(
+    "store",
+    "/usr/lib64/ja4-platform/libchdb.so",
+    "dist/libchdb.so",
+    "0755",
+  ),
+  file(
+    "selinux",
+    "/usr/share/selinux/packages/ja4_platform.pp",
+    "dist/ja4_platform.pp",
+  ),
+  file(
+    "mod_reqin_log",
+    "/usr/lib64/httpd/modules/mod_reqin_log.so",
+    "dist/mod_reqin_log.so",
+    "0755",
+  ),
+  {
+    ...file(
+      "mod_reqin_log",
+      "/etc/httpd/conf.d/reqin_log.conf",
+      "apache/reqin_log.conf",
+    ),
+    config: true,
+  },
+  {
+    ...file(
+      "mod_reqin_log",
+      "/usr/share/doc/mod_reqin_log/apache-module.md",
+      "docs/apache-module.md",
+    ),
+    kind: "doc",
+  },
+];
+
+/** The line of a `%files` list that says what an entry is. */
+export function filesLine(entry: Entry, isFolder: boolean): string {
+  const { mode, owner = "root", group = "root" } = entry;
+  const words: string[] = [];
+  if (entry.kind !== undefined) words.push(`%${entry.kind}`);
+  if (entry.config === true) words.push("%config(noreplace)");
+  if (entry.from === undefined && entry.link === undefined) {
+    words.push("%dir", `%attr(${mode},${owner},${group})`);
+  } else if (isFolder) {
+    words.push(`%attr(-,root,root)`);
+  } else if (mode !== "0777") {
+    words.push(`%attr(${mode},${owner},${group})`);
+  }
+  return [...words, entry.path].join(" ");
+}

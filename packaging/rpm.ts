@@ -1,0 +1,197 @@
+/**
+ * `deno task rpm [--dist el9]... [--fast] [--without store] [--out FOLDER]`: the RPMs, from what is
+ * built here. The same sources, tools and arguments give the same bytes.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { basename, dirname } from "node:path";
+import { EXIT, FatalError } from "../lib/errors.ts";
+import { report } from "../lib/program.ts";
+import { VERSION } from "../lib/version.ts";
+import { bundle, ROOT } from "./bundle.ts";
+import { copy, ensureEmpty } from "./files.ts";
+import { filesLine, LAYOUT, PACKAGES } from "./layout.ts";
+import { buildLauncher, buildModule, buildPolicy } from "./native.ts";
+import { writeManuals } from "./manuals.ts";
+import { chdbLibrary, writeBill } from "./bill.ts";
+import { run } from "./run.ts";
+
+/** Enterprise Linux releases that packages are made for. */
+const DISTS = ["el8", "el9", "el10"] as const;
+
+/** Time stamp of everything in the packages: that of the version, not of the build. Seconds. */
+const SOURCE_DATE = 1_795_392_000;
+
+interface Options {
+  readonly dists: readonly string[];
+  /** A payload that is packed in seconds and three times as large; for tests. */
+  readonly fast: boolean;
+  /** Without the embedded database, which is most of the bytes. */
+  readonly withStore: boolean;
+  readonly out: string;
+}
+
+/** Builds everything; returns the packages' paths. */
+export async function buildRpms(options: Options): Promise<string[]> {
+  const work = `${ROOT}dist`;
+  await Deno.mkdir(work, { recursive: true });
+  await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
+  await bundle(`${work}/share`);
+  await buildLauncher(`${work}/ja4-run`);
+  await buildModule(`${work}/mod_reqin_log.so`);
+  await buildPolicy(work);
+  await writeManuals(`${work}/man`);
+  const { denoVersion, chdbVersion } = await writeBill(work);
+  await Deno.copyFile(Deno.execPath(), `${work}/deno`);
+  const source = await makeSource(work, options.withStore);
+  const packages: string[] = [];
+  for (const dist of options.dists) {
+    const top = `${work}/rpmbuild`;
+    await ensureEmpty(top);
+    await Deno.mkdir(`${top}/SOURCES`);
+    await Deno.symlink(source, `${top}/SOURCES/${basename(source)}`);
+    await run("rpmbuild", [
+      "-bb",
+      ...defines({
+        _topdir: top,
+        dist: `.${dist}`,
+        platform_version: VERSION,
+        deno_version: denoVersion,
+        chdb_version: chdbVersion,
+        _binary_payload: options.fast ? "w1.gzdio" : "w6.xzdio",
+        _buildhost: "reproducible",
+        use_source_date_epoch_as_buildtime: "1",
+        clamp_mtime_to_source_date_epoch: "1",
+        ...options.withStore ? {} : { without_store: "1" },
+      }),
+      `${ROOT}packaging/rpm/ja4-platform.spec`,
+    ], { env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE) } });
+    const folder = `${options.out}/${dist}`;
+    await ensureEmpty(folder);
+    packages.push(...await moveRpms(`${top}/RPMS`, folder));
+    await Deno.remove(top, { recursive: true });
+  }
+  return packages;
+}
+
+function defines(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap((
+    [name, value],
+  ) => ["--define", `${name} ${value}`]);
+}
+
+/** The source archive: the installed tree below root/, and the lists of files/. */
+async function makeSource(work: string, withStore: boolean): Promise<string> {
+  const name = `ja4-platform-${VERSION}`;
+  const tree = `${work}/source/${name}`;
+  await ensureEmpty(tree);
+  await Deno.mkdir(`${tree}/files`);
+  const lists = new Map<string, string[]>(PACKAGES.map((key) => [key, []]));
+  for (const entry of LAYOUT) {
+    if (entry.package === "store" && !withStore) continue;
+    const target = `${tree}/root${entry.path}`;
+    await Deno.mkdir(dirname(target), { recursive: true });
+    let isFolder = false;
+    if (entry.link !== undefined) {
+      await Deno.symlink(entry.link, target);
+    } else if (entry.from === undefined) {
+      await Deno.mkdir(target, { recursive: true });
+    } else {
+      const from = entry.from === "dist/libchdb.so"
+        ? chdbLibrary()
+        : ROOT + entry.from;
+      isFolder = (await Deno.stat(from)).isDirectory;
+      const { isSymlink } = await Deno.lstat(from);
+      if (isSymlink) await Deno.symlink(await Deno.readLink(from), target);
+      else await copy(from, target);
+      if (!isSymlink && !isFolder) {
+        await Deno.chmod(target, parseInt(entry.mode, 8));
+      }
+    }
+    lists.get(entry.package)?.push(filesLine(entry, isFolder));
+  }
+  for (const [key, lines] of lists) {
+    await Deno.writeTextFile(
+      `${tree}/files/${key}`,
+      lines.sort().join("\n") + "\n",
+    );
+  }
+  const archive = `${work}/source/${name}.tar.gz`;
+  // Not packed, whatever its name says: it is read once, by the next command.
+  await run("tar", [
+    "--sort=name",
+    `--mtime=@${SOURCE_DATE}`,
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "-cf",
+    archive,
+    "-C",
+    `${work}/source`,
+    name,
+  ]);
+  await Deno.remove(tree, { recursive: true });
+  return archive;
+}
+
+async function moveRpms(from: string, to: string): Promise<string[]> {
+  const moved: string[] = [];
+  for await (const arch of Deno.readDir(from)) {
+    for await (const { name } of Deno.readDir(`${from}/${arch.name}`)) {
+      await Deno.rename(`${from}/${arch.name}/${name}`, `${to}/${name}`);
+      moved.push(`${to}/${name}`);
+    }
+  }
+  return moved.sort();
+}
+
+function parseOptions(args: string[]): Options {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        dist: { type: "string", multiple: true },
+        fast: { type: "boolean", default: false },
+        without: { type: "string", multiple: true },
+        out: { type: "string", default: `${ROOT}dist/rpm` },
+      },
+    });
+    const unknown = values.dist?.find((dist) => !DISTS.includes(dist as never));
+    if (unknown !== undefined) {
+      throw new Error(
+        `there is no "${unknown}"; there are ${DISTS.join(", ")}`,
+      );
+    }
+    const without = values.without ?? [];
+    if (without.some((name) => name !== "store")) {
+      throw new Error("only the store can be left out");
+    }
+    return {
+      dists: values.dist ?? DISTS,
+      fast: values.fast,
+      withStore: without.length === 0,
+      out: values.out,
+    };
+  } catch (thrown) {
+    throw new FatalError(
+      "usage",
+      `${
+        (thrown as Error).message
+      }\nUsage: deno task rpm [--dist el8|el9|el10]... [--fast] [--without store] [--out FOLDER]`,
+      { cause: thrown },
+    );
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const packages = await buildRpms(parseOptions(Deno.args));
+    Deno.stdout.writeSync(
+      new TextEncoder().encode(packages.join("\n") + "\n"),
+    );
+    Deno.exit(EXIT.ok);
+  } catch (thrown) {
+    Deno.exit(report("rpm", thrown));
+  }
+}
