@@ -235,7 +235,16 @@ static reqin_text without_authority(reqin_text target)
     return target;
 }
 
-static void write_target(reqin_json *w, reqin_text target)
+static void write_url_part(reqin_json *w, reqin_text part, bool in_query,
+                           const reqin_secrets *secrets)
+{
+    char shown[REQIN_REDACT_MAX];
+
+    part = reqin_redact(part, in_query, secrets, shown, &w->truncated);
+    reqin_json_string(w, part, share(w, 3, TARGET_PART_MAX));
+}
+
+static void write_target(reqin_json *w, reqin_text target, const reqin_secrets *secrets)
 {
     reqin_text path = without_authority(target);
     const char *mark = memchr(path.bytes, '?', path.length);
@@ -247,10 +256,10 @@ static void write_target(reqin_json *w, reqin_text target)
         path.length = (size_t)(mark - path.bytes);
     }
     REQIN_JSON_LITERAL(w, ",\"url_path\":");
-    reqin_json_string(w, path, share(w, 3, TARGET_PART_MAX));
+    write_url_part(w, path, false, secrets);
     if (query.bytes != NULL) {
         REQIN_JSON_LITERAL(w, ",\"url_query\":");
-        reqin_json_string(w, query, share(w, 3, TARGET_PART_MAX));
+        write_url_part(w, query, true, secrets);
     }
 }
 
@@ -296,6 +305,28 @@ static bool find_field(const reqin_event_format *format, reqin_text name, size_t
     return false;
 }
 
+/* A value as it may be shown, in at most `room` bytes. */
+static void write_value(reqin_json *w, const reqin_field *field, reqin_text value,
+                        const reqin_event_format *format, size_t room)
+{
+    char shown[REQIN_REDACT_MAX];
+    reqin_text kept;
+
+    if (field->redacted) {
+        REQIN_JSON_LITERAL(w, "{\"len\":");
+        reqin_json_number(w, value.length);
+        REQIN_JSON_LITERAL(w, "}");
+        return;
+    }
+    /* The page before this one may have had a token in its address. */
+    if (strcmp(field->name.bytes, "referer") == 0)
+        value = reqin_redact(value, false, &format->secrets, shown, &w->truncated);
+    kept = reqin_text_cut(value, format->value_max);
+    if (kept.length < value.length)
+        w->truncated = true;
+    reqin_json_string(w, kept, room);
+}
+
 static void write_header_values(reqin_json *w, const reqin_request *r,
                                 const reqin_event_format *format)
 {
@@ -325,16 +356,7 @@ static void write_header_values(reqin_json *w, const reqin_request *r,
         REQIN_JSON_LITERAL(w, "\"");
         reqin_json_raw(w, field->name.bytes, field->name.length);
         REQIN_JSON_LITERAL(w, "\":");
-        if (field->redacted) {
-            REQIN_JSON_LITERAL(w, "{\"len\":");
-            reqin_json_number(w, value.length);
-            REQIN_JSON_LITERAL(w, "}");
-        } else {
-            reqin_text kept = reqin_text_cut(value, format->value_max);
-            if (kept.length < value.length)
-                w->truncated = true;
-            reqin_json_string(w, kept, room);
-        }
+        write_value(w, field, value, format, room);
     }
     REQIN_JSON_LITERAL(w, "}");
 }
@@ -369,6 +391,10 @@ static void write_tail(reqin_json *w, const reqin_request *r, size_t names)
         REQIN_JSON_LITERAL(w, ",\"bad_utf8\":");
         reqin_json_number(w, w->bad_utf8);
     }
+    if (w->control_bytes > 0) {
+        REQIN_JSON_LITERAL(w, ",\"control_bytes\":");
+        reqin_json_number(w, w->control_bytes);
+    }
     REQIN_JSON_LITERAL(w, "}");
 }
 
@@ -388,7 +414,7 @@ size_t reqin_request_json(const reqin_request *r, const reqin_event_format *form
         REQIN_JSON_LITERAL(w, ",\"tls_sni\":");
         reqin_json_string(w, r->tls_sni, share(w, 4, SNI_MAX));
     }
-    write_target(w, r->target);
+    write_target(w, r->target, &format->secrets);
     names = write_header_names(w, r);
     write_header_values(w, r, format);
     write_tail(w, r, names);

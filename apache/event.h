@@ -10,6 +10,7 @@
 #define REQIN_EVENT_H
 
 #include "json.h"
+#include "redact.h"
 
 #include <netinet/in.h>
 
@@ -45,6 +46,7 @@ typedef struct {
 typedef struct {
     const reqin_field *fields;
     size_t field_count; /* <= REQIN_FIELDS_MAX */
+    reqin_secrets secrets; /* Parameters of a URL whose values are hidden. */
     size_t value_max;   /* Bytes kept of one value. */
     size_t event_max;   /* REQIN_EVENT_SIZE_MIN .. REQIN_EVENT_SIZE_MAX */
 } reqin_event_format;

@@ -1,217 +1,330 @@
 /*
- * Random requests through the event writer, for AddressSanitizer and UndefinedBehaviorSanitizer.
+ * Requests made of a fuzzer's bytes through the event writer, for libFuzzer with AddressSanitizer
+ * and UndefinedBehaviorSanitizer (clang).
  *
- *   fuzz_event COUNT [SEED]
+ *   make fuzz && .libs/fuzz_event -max_total_time=60
  *
- * Writes every 64th event to stdout, one a line, for a reader that knows JSON; checks the rest
- * itself: not empty, not longer than its limit, nothing written behind it (the buffer has exactly
- * that size), no control byte, as many quotes as structure needs. Exits with 1 on the first fault.
+ * Each text is a block of its own on the heap, so that one byte too far is seen, and the buffer has
+ * exactly the size of the event. A fault is an event that is not one JSON value in valid UTF-8, or
+ * one in which a planted credential can be read.
  */
+/* For memmem(). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "event.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 9000
-#define HEADERS_MAX 512
+#define HEADERS_MAX 600
+#define TEXTS_MAX (2 * HEADERS_MAX + 16)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static uint64_t state;
+/* Its last byte is in no other text. */
+#define CREDENTIAL "Cr3d3nt1al~"
+#define CREDENTIAL_END '~'
 
-/* xorshift64 (Marsaglia 2003): the same numbers everywhere for a seed. */
-static uint64_t next_random(void)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is left of the input, and the texts made of it. */
+typedef struct {
+    const uint8_t *next;
+    size_t left;
+    char *texts[TEXTS_MAX];
+    size_t count;
+} source;
+
+static uint8_t take_byte(source *s)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    if (s->left == 0)
+        return 0;
+    s->left--;
+    return *s->next++;
 }
 
-static size_t below(size_t limit)
+static uint64_t take_number(source *s)
 {
-    return (size_t)(next_random() % limit);
+    uint64_t number = 0;
+
+    for (unsigned i = take_byte(s) % 9; i > 0; i--)
+        number = number << 8 | take_byte(s);
+    return number;
 }
 
-/* A string of 0..max bytes without NUL on the heap, so that reading past it is seen. */
-static char *random_string(size_t max)
+static char *keep(source *s, char *text)
 {
-    static const char hard[] = "\xe2\x82\xac\xf0\x9f\x98\x80\xed\xa0\x80\xc0\xaf\"\\\x01\x7f\xef\xbf";
-    const size_t kind = below(5);
-    size_t length = below(8) == 0 ? below(max + 1) : below((max < 40 ? max : 40) + 1);
-    char *text = malloc(length + 1);
-
-    if (text == NULL)
+    if (text == NULL || s->count == TEXTS_MAX)
         abort();
-    for (size_t i = 0; i < length; i++) {
-        unsigned byte;
-        if (kind == 0)
-            byte = 32 + (unsigned)below(95);
-        else if (kind == 1)
-            byte = (unsigned char)hard[i % (sizeof hard - 1)];
-        else if (kind == 2)
-            byte = 128 + (unsigned)below(128);
-        else if (kind == 3)
-            byte = 1 + (unsigned)below(31);
-        else
-            byte = 1 + (unsigned)below(255);
-        text[i] = (char)(unsigned char)byte;
-    }
-    text[length] = '\0';
+    s->texts[s->count++] = text;
     return text;
 }
 
-static uint64_t random_number(void)
+/* A text without NUL and "~": its length first, in one byte or, from 240 on, in two; repeated if it is long. */
+static char *take_text(source *s)
 {
-    return next_random() >> below(64);
+    const uint8_t first = take_byte(s);
+    const size_t length =
+        first < 240 ? first : (size_t)(first - 240) * 2048 + (size_t)take_byte(s) * 8;
+    const size_t given = length < s->left ? length : s->left;
+    char *text = keep(s, malloc(length + 1));
+
+    for (size_t i = 0; i < length; i++) {
+        const uint8_t byte = given > 0 ? s->next[i % given] : 'x';
+        text[i] = (char)(byte != 0 && byte != CREDENTIAL_END ? byte : '%');
+    }
+    text[length] = '\0';
+    s->next += given;
+    s->left -= given;
+    return text;
 }
 
-static const char *const field_names[] = {"user-agent", "accept", "cookie", "authorization",
-                                          "x-forwarded-for"};
-static const char *const header_names[] = {"User-Agent", "Accept", "Cookie", "Authorization",
-                                           "Host",       "HOST",   "accept", "Content-Length",
-                                           "X-Forwarded-For"};
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void random_address(char out[INET6_ADDRSTRLEN])
+static char *joined(source *s, const char *before, const char *text, const char *behind)
 {
-    unsigned char bytes[16];
+    const size_t size = strlen(before) + strlen(text) + strlen(behind) + 1;
+    char *whole = keep(s, malloc(size));
 
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (unsigned char)(below(3) == 0 ? 0 : next_random());
-    reqin_address_text(bytes, below(2) == 0 ? 4 : 16, out);
+    snprintf(whole, size, "%s%s%s", before, text, behind);
+    return whole;
 }
 
-static int fault(const char *what, const char *event, size_t length)
+static _Noreturn void fault(const char *what, const char *event, size_t length)
 {
     fprintf(stderr, "%s:\n", what);
     fwrite(event, 1, length, stderr);
     fputc('\n', stderr);
-    return 1;
+    abort();
 }
 
-static int check(const char *event, size_t length, size_t max)
+/* A reader of JSON as strict as RFC 8259; a place of NULL means that there is none. */
+
+static const unsigned char *read_value(const unsigned char *s, const unsigned char *end);
+
+/* Behind the character of UTF-8 at `s` (Unicode, table 3-7). */
+static const unsigned char *read_character(const unsigned char *s, const unsigned char *end)
 {
-    bool in_string = false;
-    int depth = 0;
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max;
+        int length;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        if (*s < forms[i].first_min || *s > forms[i].first_max)
+            continue;
+        if (end - s < forms[i].length)
+            return NULL;
+        if (forms[i].length > 1 && (s[1] < forms[i].second_min || s[1] > forms[i].second_max))
+            return NULL;
+        for (int k = 2; k < forms[i].length; k++) {
+            if (s[k] < 0x80 || s[k] > 0xbf)
+                return NULL;
+        }
+        return s + forms[i].length;
+    }
+    return NULL;
+}
+
+static const unsigned char *read_string(const unsigned char *s, const unsigned char *end)
+{
+    if (s == end || *s++ != '"')
+        return NULL;
+    while (s != NULL && s < end && *s != '"') {
+        if (*s < 0x20)
+            return NULL;
+        if (*s != '\\') {
+            s = read_character(s, end);
+        } else if (end - s >= 6 && s[1] == 'u' &&
+                   strspn((const char *)s + 2, "0123456789abcdef") >= 4) {
+            s += 6;
+        } else if (end - s >= 2 && (s[1] == '"' || s[1] == '\\')) {
+            s += 2;
+        } else {
+            return NULL;
+        }
+    }
+    return s != NULL && s < end ? s + 1 : NULL;
+}
+
+/* Members of an object (`named`) or elements of an array, from behind the opening bracket. */
+static const unsigned char *read_list(const unsigned char *s, const unsigned char *end, bool named)
+{
+    const unsigned char close = named ? '}' : ']';
+
+    if (s < end && *s == close)
+        return s + 1;
+    while (s != NULL && s < end) {
+        if (named) {
+            s = read_string(s, end);
+            if (s == NULL || s == end || *s++ != ':')
+                return NULL;
+        }
+        s = read_value(s, end);
+        if (s == NULL || s == end)
+            return NULL;
+        if (*s == close)
+            return s + 1;
+        if (*s++ != ',')
+            return NULL;
+    }
+    return NULL;
+}
+
+static const unsigned char *read_value(const unsigned char *s, const unsigned char *end)
+{
+    static const char *const words[] = {"true", "false"};
+    const unsigned char *first = s;
+
+    if (s == end)
+        return NULL;
+    if (*s == '"')
+        return read_string(s, end);
+    if (*s == '{' || *s == '[')
+        return read_list(s + 1, end, *s == '{');
+    for (size_t i = 0; i < COUNT(words); i++) {
+        const size_t length = strlen(words[i]);
+        if ((size_t)(end - s) >= length && memcmp(s, words[i], length) == 0)
+            return s + length;
+    }
+    while (s < end && *s >= '0' && *s <= '9')
+        s++;
+    /* No number of ours has a sign, a fraction or a leading zero. */
+    return s > first && (*first != '0' || s == first + 1) ? s : NULL;
+}
+
+static void check(const char *event, size_t length, size_t max)
+{
+    const unsigned char *s = (const unsigned char *)event;
 
     if (length == 0 || length > max)
-        return fault("an event of a wrong length", event, length > max ? 0 : length);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)event[i];
-        if (byte < 0x20)
-            return fault("a control byte", event, length);
-        if (in_string && byte == '\\')
-            i++;
-        else if (byte == '"')
-            in_string = !in_string;
-        else if (!in_string)
-            depth += (byte == '{' || byte == '[') - (byte == '}' || byte == ']');
-        if (depth == 0 && i + 1 < length)
-            return fault("bytes behind the event", event, length);
-    }
-    return depth == 0 && !in_string ? 0 : fault("an event that is not closed", event, length);
+        fault("an event of a wrong length", event, length > max ? 0 : length);
+    if (*s != '{' || read_value(s, s + length) != s + length)
+        fault("an event that is not JSON", event, length);
+    if (memmem(event, length, CREDENTIAL, strlen(CREDENTIAL)) != NULL)
+        fault("an event with a credential", event, length);
 }
 
-/* One random request at a random size; prints the event if asked. */
-static int run(bool print)
+static void take_address(source *s, char out[INET6_ADDRSTRLEN])
 {
+    unsigned char bytes[16];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = take_byte(s);
+    reqin_address_text(bytes, take_byte(s) % 2 == 0 ? 4 : 16, out);
+}
+
+static reqin_header take_header(source *s)
+{
+    static const char *const names[] = {"User-Agent", "Accept", "Cookie",         "Authorization",
+                                        "Host",       "HOST",   "Content-Length", "Referer"};
+    static const struct {
+        const char *name, *before, *behind;
+    } planted[] = {
+        {"Cookie", "sid=" CREDENTIAL, ""},
+        {"AUTHORIZATION", CREDENTIAL, ""},
+        {"Referer", "https://h/", "?token=" CREDENTIAL},
+        {"Referer", "/?x&PassWord=" CREDENTIAL "&", ""},
+    };
+    const uint8_t kind = take_byte(s);
+    reqin_header header;
+
+    header.value = take_text(s);
+    if (kind < 8) {
+        header.name = names[kind];
+    } else if (kind < 12) {
+        header.name = planted[kind - 8].name;
+        /* A text with a query would make what is planted a part of another name. */
+        if (strpbrk(header.value, "=?") == NULL)
+            header.value = joined(s, planted[kind - 8].before, header.value, planted[kind - 8].behind);
+    } else {
+        header.name = take_text(s);
+    }
+    return header;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const reqin_field fields[] = {
+        {{"cookie", 6}, true},      {{"authorization", 13}, true}, {{"user-agent", 10}, false},
+        {{"referer", 7}, false},    {{"accept", 6}, false},        {{"x", 1}, false},
+    };
+    static const reqin_text secrets[] = {{"token", 5}, {"password", 8}};
     static const size_t sizes[] = {REQIN_EVENT_SIZE_MIN, REQIN_EVENT_SIZE_MIN + 1, 3000,
                                    REQIN_EVENT_SIZE, REQIN_EVENT_SIZE_MAX};
-    char connection_json[REQIN_CONNECTION_JSON_MAX];
-    reqin_field fields[COUNT(field_names)];
+    source s = {data, size, {NULL}, 0};
     reqin_header headers[HEADERS_MAX];
-    char *texts[2 * HEADERS_MAX + 8];
-    size_t used = 0;
+    char connection_json[REQIN_CONNECTION_JSON_MAX];
+    char client_ip[INET6_ADDRSTRLEN];
     reqin_connection connection;
     reqin_event_format format;
     reqin_request r;
-    char client_ip[INET6_ADDRSTRLEN];
+    uint8_t flags;
     char *event;
     size_t length;
-    int result;
-
-    random_address(connection.src_ip);
-    random_address(connection.dest_ip);
-    random_address(client_ip);
-    connection.src_port = (uint16_t)next_random();
-    connection.dest_port = (uint16_t)next_random();
-    connection.conn = random_number();
-    connection.conn_ts = random_number();
-    for (size_t i = 0; i < COUNT(fields); i++) {
-        fields[i].name = reqin_text_of(field_names[i]);
-        fields[i].redacted = i == 2 || i == 3;
-    }
-    format.fields = fields;
-    format.field_count = COUNT(fields);
-    format.value_max = 16 + below(8177);
-    format.event_max = sizes[below(COUNT(sizes))];
 
     memset(&r, 0, sizeof r);
+    flags = take_byte(&s);
+    format.fields = fields;
+    format.field_count = COUNT(fields);
+    format.secrets.names = secrets;
+    format.secrets.count = COUNT(secrets);
+    format.event_max = sizes[take_byte(&s) % COUNT(sizes)];
+    format.value_max = 16 + take_number(&s) % 8177;
+
+    take_address(&s, connection.src_ip);
+    take_address(&s, connection.dest_ip);
+    take_address(&s, client_ip);
+    connection.src_port = (uint16_t)take_number(&s);
+    connection.dest_port = (uint16_t)take_number(&s);
+    connection.conn = take_number(&s);
+    connection.conn_ts = take_number(&s);
     r.connection.bytes = connection_json;
     r.connection.length = reqin_connection_json(&connection, connection_json);
     if (r.connection.length == 0)
-        return fault("a connection that does not fit", "", 0);
-    r.origin.pid = (uint32_t)random_number();
-    r.origin.seq = random_number();
-    r.origin.events_dropped = random_number();
-    r.ts = random_number();
-    r.req_idx = (uint32_t)random_number();
-    if (below(2) == 0) {
-        r.client_ip = client_ip;
-        r.client_ip_source = "x_forwarded_for";
-    }
-    r.https = below(2) == 0;
-    r.ended = below(4) != 0;
-    r.tls_resumed = below(2) == 0;
-    r.protocol = (int)next_random();
-    r.status = (unsigned)next_random();
-    r.response_bytes = random_number();
-    r.duration = random_number();
-    reqin_text *const parts[] = {&r.method,      &r.target,     &r.hostname,
-                                 &r.tls_version, &r.tls_cipher, &r.tls_sni};
-    for (size_t i = 0; i < COUNT(parts); i++) {
-        texts[used] = random_string(i == 1 ? TEXT_MAX : 400);
-        *parts[i] = reqin_text_of(texts[used++]);
-    }
-    r.header_count = below(10) == 0 ? below(HEADERS_MAX + 1) : below(20);
-    r.header_total = r.header_count + below(3);
-    for (size_t i = 0; i < r.header_count; i++) {
-        if (below(2) == 0) {
-            headers[i].name = header_names[below(COUNT(header_names))];
-        } else {
-            headers[i].name = texts[used++] = random_string(300);
-        }
-        headers[i].value = texts[used++] = random_string(TEXT_MAX);
-    }
+        fault("a connection that does not fit", "", 0);
+
+    r.origin.pid = (uint32_t)take_number(&s);
+    r.origin.seq = take_number(&s);
+    r.origin.events_dropped = take_number(&s);
+    r.ts = take_number(&s);
+    r.req_idx = (uint32_t)take_number(&s);
+    r.client_ip = (flags & 1) != 0 ? client_ip : NULL;
+    r.client_ip_source = "x_forwarded_for";
+    r.https = (flags & 2) != 0;
+    r.ended = (flags & 4) != 0;
+    r.tls_resumed = (flags & 8) != 0;
+    r.protocol = (int)take_number(&s);
+    r.status = (unsigned)take_number(&s);
+    r.response_bytes = take_number(&s);
+    r.duration = take_number(&s);
+    r.method = reqin_text_of(take_text(&s));
+    r.target = reqin_text_of(take_text(&s));
+    if ((flags & 16) != 0 && strpbrk(r.target.bytes, "=?") == NULL)
+        r.target = reqin_text_of(joined(&s, "/", r.target.bytes, "?a=b&%54oken=" CREDENTIAL "/?"));
+    r.hostname = reqin_text_of(take_text(&s));
+    r.tls_version = reqin_text_of(take_text(&s));
+    r.tls_cipher = reqin_text_of(take_text(&s));
+    r.tls_sni = reqin_text_of(take_text(&s));
+    while (s.left > 0 && r.header_count < HEADERS_MAX - 1)
+        headers[r.header_count++] = take_header(&s);
     r.headers = headers;
+    r.header_total = r.header_count + (flags >> 5);
 
     event = malloc(format.event_max);
     if (event == NULL)
         abort();
     length = reqin_request_json(&r, &format, event);
-    result = check(event, length, format.event_max);
-    if (result == 0 && print) {
-        fwrite(event, 1, length, stdout);
-        putchar('\n');
-    }
+    check(event, length, format.event_max);
+    length = reqin_connection_end_json(r.connection, &r.origin, r.ts, event,
+                                       REQIN_CONNECTION_JSON_MAX + 128);
+    check(event, length, REQIN_CONNECTION_JSON_MAX + 128);
     free(event);
-    while (used > 0)
-        free(texts[--used]);
-    return result;
-}
-
-int main(int argc, char **argv)
-{
-    const long count = argc > 1 ? strtol(argv[1], NULL, 10) : 100000;
-
-    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    if (count <= 0 || state == 0) {
-        fprintf(stderr, "usage: fuzz_event COUNT [SEED], both above 0\n");
-        return 64;
-    }
-    for (long i = 0; i < count; i++) {
-        if (run(i % 64 == 0) != 0)
-            return 1;
-    }
+    while (s.count > 0)
+        free(s.texts[--s.count]);
     return 0;
 }

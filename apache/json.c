@@ -76,6 +76,12 @@ static bool is_plain(unsigned char byte)
     return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+/* A tab may stand in the value of a header (RFC 9110, section 5.5). */
+static bool is_control(unsigned char byte)
+{
+    return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
 static size_t plain_run(const unsigned char *s, size_t length)
 {
     size_t n = 0;
@@ -139,7 +145,9 @@ void reqin_json_string(reqin_json *w, reqin_text text, size_t room)
             }
             if (piece_length > room)
                 break;
-            if (piece != form && piece != (const char *)s)
+            if (piece == form)
+                w->control_bytes += is_control(*s);
+            else if (piece != (const char *)s)
                 w->bad_utf8++;
         }
         memcpy(w->next, piece, piece_length);

@@ -17,9 +17,10 @@
 typedef struct {
     char *next;        /* Where the next byte goes. */
     char *end;         /* One past the last byte of the buffer. */
-    uint32_t bad_utf8; /* Bytes that were not UTF-8 and became U+FFFD. */
-    bool truncated;    /* Some text was cut to its room. */
-    bool overflow;     /* Some piece did not fit: what was written is not whole. */
+    uint32_t bad_utf8;      /* Bytes that were not UTF-8 and became U+FFFD. */
+    uint32_t control_bytes; /* Bytes below 0x20 but the tab, and 0x7f; they became escapes. */
+    bool truncated;         /* Some text was cut to its room. */
+    bool overflow;          /* Some piece did not fit: what was written is not whole. */
 } reqin_json;
 
 /* A number of bytes that need not end with NUL. */

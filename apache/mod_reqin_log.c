@@ -85,19 +85,32 @@ static reqin_settings *settings_of(const server_rec *server)
     return ap_get_module_config(server->module_config, &reqin_log_module);
 }
 
-/* Tells the operator about dropped events, seldom; the event itself is gone. */
+/*
+ * Tells the operator about dropped events and their end: one line at most in an interval and
+ * process, whatever happens. What is left unsaid is in the next line's count.
+ */
 static void report(const server_rec *server, reqin_sender *sender, reqin_outcome outcome)
 {
     const int error = errno;
-    const int level = settings_of(server)->level;
-    const apr_uint64_t dropped = atomic_load_explicit(&sender->dropped, memory_order_relaxed);
+    const reqin_settings *settings = settings_of(server);
+    const bool again = outcome == REQIN_SENT_AGAIN;
+    const int level = again ? APLOG_INFO : APLOG_WARNING;
+    const bool wanted = level <= settings->level && APLOG_IS_LEVEL(server, level);
+    apr_uint64_t dropped;
 
-    if (outcome == REQIN_SENT_AGAIN && level >= APLOG_INFO)
+    if (wanted && !reqin_may_report((int64_t)settings->report_s * 1000000))
+        return;
+    if (again)
+        reqin_sender_recovered(sender);
+    if (!wanted)
+        return;
+    dropped = atomic_load_explicit(&sender->dropped, memory_order_relaxed);
+    if (again)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, server,
                      "Sends events to \"%s\" again; this process has dropped %" APR_UINT64_T_FMT
                      " so far",
                      sender->options.path, dropped);
-    if (outcome == REQIN_DROPPED && level >= APLOG_WARNING && reqin_sender_may_report(sender))
+    else
         ap_log_error(APLOG_MARK, APLOG_WARNING, error, server,
                      "Cannot send an event to \"%s\"; this process has dropped %" APR_UINT64_T_FMT
                      " so far",
@@ -486,9 +499,9 @@ static void child_init(apr_pool_t *pool, server_rec *server)
             continue;
         options.path = settings->socket;
         options.reconnect_us = (int64_t)settings->reconnect_s * 1000000;
-        options.report_us = (int64_t)settings->report_s * 1000000;
         settings->sender = apr_palloc(pool, sizeof *settings->sender);
-        if (!reqin_sender_open(settings->sender, &options) && settings->level >= APLOG_ERR)
+        if (!reqin_sender_open(settings->sender, &options) && settings->level >= APLOG_ERR &&
+            reqin_may_report((int64_t)settings->report_s * 1000000))
             ap_log_error(APLOG_MARK, APLOG_ERR, errno, s,
                          "Cannot make a socket for \"%s\"; this process sends no events",
                          settings->socket);

@@ -1,7 +1,14 @@
+/* For statx(). stat() would tie the module to the C library that it was built with. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "sender.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +47,26 @@ static bool reach(const reqin_sender *sender)
                    sizeof sender->address) == 0;
 }
 
+/* Nothing is at the path, or it cannot be seen what is there. */
+#define FILE_ABSENT 0
+#define FILE_UNKNOWN 1
+
+/*
+ * A number for the file at the path that changes when the file is made anew and when its access
+ * changes. A receiver makes its socket at each start.
+ */
+static uint64_t socket_file(const reqin_sender *sender)
+{
+    struct statx file;
+    uint64_t number;
+
+    if (statx(AT_FDCWD, sender->address.sun_path, 0, STATX_INO | STATX_CTIME, &file) != 0)
+        return errno == ENOENT ? FILE_ABSENT : FILE_UNKNOWN;
+    number = file.stx_ino * 0x9e3779b97f4a7c15U;
+    number ^= (uint64_t)file.stx_ctime.tv_sec * 1000000000U + file.stx_ctime.tv_nsec;
+    return number > FILE_UNKNOWN ? number : FILE_UNKNOWN;
+}
+
 bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options)
 {
     int size = SEND_BUFFER;
@@ -49,6 +76,7 @@ bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options
     sender->options = *options;
     sender->pid = (uint32_t)getpid();
     sender->address.sun_family = AF_UNIX;
+    atomic_init(&sender->refusal, ENOTCONN);
     if (length > REQIN_PATH_MAX) {
         sender->fd = -1;
         errno = ENAMETOOLONG;
@@ -80,26 +108,54 @@ static bool send_once(const reqin_sender *sender, const char *bytes, size_t leng
     return send(sender->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
+/*
+ * Connects and sends once more if that may help: always to a socket file that has not refused yet,
+ * seldom to one that has. errno is why there is no connection.
+ */
+static bool send_anew(reqin_sender *sender, const char *bytes, size_t length)
+{
+    const uint64_t file = socket_file(sender);
+
+    if (file == FILE_ABSENT) {
+        errno = ENOENT;
+        return false;
+    }
+    if ((file == FILE_UNKNOWN ||
+         file == atomic_load_explicit(&sender->refused, memory_order_relaxed)) &&
+        !take_turn(&sender->connect_after, sender->options.reconnect_us)) {
+        errno = atomic_load_explicit(&sender->refusal, memory_order_relaxed);
+        return false;
+    }
+    if (reach(sender))
+        return send_once(sender, bytes, length);
+    atomic_store_explicit(&sender->refusal, errno, memory_order_relaxed);
+    atomic_store_explicit(&sender->refused, file, memory_order_relaxed);
+    return false;
+}
+
 reqin_outcome reqin_sender_send(reqin_sender *sender, const char *bytes, size_t length)
 {
     bool sent = send_once(sender, bytes, length);
 
-    /* Without a receiver this costs two failing calls, about 1 us; so every event may ask again. */
-    if (!sent && is_unconnected(errno) &&
-        take_turn(&sender->connect_after, sender->options.reconnect_us))
-        sent = reach(sender) && send_once(sender, bytes, length);
-    if (sent) {
-        if (atomic_load_explicit(&sender->failing, memory_order_relaxed) &&
-            atomic_exchange(&sender->failing, false))
-            return REQIN_SENT_AGAIN;
-        return REQIN_SENT;
-    }
+    /* Without a receiver this costs two failing calls, about 1 us. */
+    if (!sent && is_unconnected(errno))
+        sent = send_anew(sender, bytes, length);
+    if (sent)
+        return atomic_load_explicit(&sender->failing, memory_order_relaxed) ? REQIN_SENT_AGAIN
+                                                                            : REQIN_SENT;
     atomic_fetch_add_explicit(&sender->dropped, 1, memory_order_relaxed);
     atomic_store_explicit(&sender->failing, true, memory_order_relaxed);
     return REQIN_DROPPED;
 }
 
-bool reqin_sender_may_report(reqin_sender *sender)
+void reqin_sender_recovered(reqin_sender *sender)
 {
-    return take_turn(&sender->report_after, sender->options.report_us);
+    atomic_store_explicit(&sender->failing, false, memory_order_relaxed);
+}
+
+bool reqin_may_report(int64_t interval_us)
+{
+    static _Atomic int64_t report_after;
+
+    return take_turn(&report_after, interval_us);
 }

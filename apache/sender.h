@@ -2,9 +2,9 @@
  * Datagrams to a UNIX socket, never blocking, one descriptor a process and shared by its threads.
  *
  * send() of a datagram is atomic and connect() may be repeated on the same descriptor, so that no
- * lock is needed and no descriptor number is ever reused. A receiver that was restarted is found
- * again within the call that notices, with the event that noticed; what arrives while there is no
- * receiver, or while its queue is full, is dropped and counted.
+ * lock is needed and no descriptor number is ever reused. A receiver that was restarted has made a
+ * new socket file: it is found within the call that notices, with the event that noticed. What
+ * arrives while there is no receiver, or while its queue is full, is dropped and counted.
  */
 #ifndef REQIN_SENDER_H
 #define REQIN_SENDER_H
@@ -23,8 +23,7 @@
 
 typedef struct {
     const char *path;       /* Absolute, at most REQIN_PATH_MAX bytes. */
-    int64_t reconnect_us;   /* Least time between two attempts to connect. */
-    int64_t report_us;      /* Least time between two reports of trouble. */
+    int64_t reconnect_us;   /* Least time between two attempts at the same socket file. */
 } reqin_sender_options;
 
 typedef struct {
@@ -34,15 +33,16 @@ typedef struct {
     uint32_t pid;
     _Atomic uint64_t seq;     /* Events so far, sent or not. */
     _Atomic uint64_t dropped; /* Those that were not sent. */
+    _Atomic uint64_t refused; /* The socket file that did, see socket_file() in sender.c. */
+    _Atomic int refusal;      /* The errno of that. */
     _Atomic int64_t connect_after;
-    _Atomic int64_t report_after;
     _Atomic bool failing;
 } reqin_sender;
 
 /* What became of a datagram. */
 typedef enum {
     REQIN_SENT,
-    REQIN_SENT_AGAIN, /* Sent, and the one before was not. */
+    REQIN_SENT_AGAIN, /* Sent, and one before was not: until reqin_sender_recovered(). */
     REQIN_DROPPED     /* errno says why. */
 } reqin_outcome;
 
@@ -57,8 +57,11 @@ uint64_t reqin_sender_next(reqin_sender *sender);
 
 reqin_outcome reqin_sender_send(reqin_sender *sender, const char *bytes, size_t length);
 
-/* Whether trouble may be reported now: true at most once per report_us. */
-bool reqin_sender_may_report(reqin_sender *sender);
+/* Ends REQIN_SENT_AGAIN until the next drop. */
+void reqin_sender_recovered(reqin_sender *sender);
+
+/* Whether this process may write to a log now: true at most once in `interval_us`, for all senders. */
+bool reqin_may_report(int64_t interval_us);
 
 #pragma GCC visibility pop
 

@@ -4,7 +4,6 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define UNSET (-1)
@@ -20,6 +19,17 @@ static const char *const default_headers[] = {
 /* Headers whose value is a credential. Their values never leave the server, whatever is configured. */
 static const char *const credentials[] = {
     "authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token",
+};
+
+/* Parameters of a URL that commonly are credentials; their values are never sent either. */
+static const char *const secret_parameters[] = {
+    "access_token", "api-key",       "api_key",    "apikey",
+    "auth",         "auth_token",    "client_secret", "id_token",
+    "jsessionid",   "jwt",           "pass",       "passwd",
+    "password",     "phpsessid",     "pwd",        "refresh_token",
+    "secret",       "session",       "session_id", "sessionid",
+    "sid",          "sig",           "signature",  "token",
+    "x-amz-credential", "x-amz-security-token", "x-amz-signature", "x-goog-signature",
 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
@@ -68,6 +78,15 @@ static int pick(int virtual_host, int base)
     return virtual_host != UNSET ? virtual_host : base;
 }
 
+/* What the main server hides, no virtual host can show. */
+static apr_array_header_t *both(apr_pool_t *pool, apr_array_header_t *base,
+                                apr_array_header_t *virtual_host)
+{
+    if (base == NULL || virtual_host == NULL)
+        return base != NULL ? base : virtual_host;
+    return apr_array_append(pool, base, virtual_host);
+}
+
 void *reqin_settings_merge(apr_pool_t *pool, void *base, void *virtual_host)
 {
     const reqin_settings *b = base;
@@ -84,11 +103,8 @@ void *reqin_settings_merge(apr_pool_t *pool, void *base, void *virtual_host)
     s->phase = v->phase != REQIN_PHASE_UNSET ? v->phase : b->phase;
     s->socket = v->socket != NULL ? v->socket : b->socket;
     s->headers = v->headers != NULL ? v->headers : b->headers;
-    /* What the main server hides, no virtual host can show. */
-    if (v->redact != NULL && b->redact != NULL)
-        s->redact = apr_array_append(pool, b->redact, v->redact);
-    else
-        s->redact = v->redact != NULL ? v->redact : b->redact;
+    s->redact = both(pool, b->redact, v->redact);
+    s->secrets = both(pool, b->secrets, v->secrets);
     return s;
 }
 
@@ -125,6 +141,26 @@ static bool add_array(reqin_field *fields, size_t *count, const apr_array_header
                       redacted);
 }
 
+/* Makes the list of parameters to hide. Returns an error message or NULL. */
+static const char *finish_secrets(apr_pool_t *pool, reqin_settings *s)
+{
+    const int more = s->secrets != NULL ? s->secrets->nelts : 0;
+    const int count = COUNT(secret_parameters) + more;
+    reqin_text *names = apr_palloc(pool, (size_t)count * sizeof *names);
+
+    if (count > REQIN_SECRETS_MAX)
+        return apr_psprintf(pool, "JsonSockLogRedactQuery: at most %d names, got %d",
+                            REQIN_SECRETS_MAX - COUNT(secret_parameters), more);
+    for (int i = 0; i < COUNT(secret_parameters); i++)
+        names[i] = reqin_text_of(secret_parameters[i]);
+    for (int i = 0; i < more; i++)
+        names[COUNT(secret_parameters) + i] =
+            reqin_text_of(APR_ARRAY_IDX(s->secrets, i, const char *));
+    s->format.secrets.names = names;
+    s->format.secrets.count = (size_t)count;
+    return NULL;
+}
+
 const char *reqin_settings_finish(apr_pool_t *pool, reqin_settings *s)
 {
     reqin_field *fields = apr_pcalloc(pool, REQIN_FIELDS_MAX * sizeof *fields);
@@ -135,7 +171,7 @@ const char *reqin_settings_finish(apr_pool_t *pool, reqin_settings *s)
     s->max_headers = pick(s->max_headers, 25);
     s->max_value = pick(s->max_value, 256);
     s->max_event = pick(s->max_event, REQIN_EVENT_SIZE);
-    s->reconnect_s = pick(s->reconnect_s, 0);
+    s->reconnect_s = pick(s->reconnect_s, 10);
     s->report_s = pick(s->report_s, 10);
     s->level = pick(s->level, APLOG_WARNING);
     if (s->phase == REQIN_PHASE_UNSET)
@@ -158,7 +194,7 @@ const char *reqin_settings_finish(apr_pool_t *pool, reqin_settings *s)
     s->format.field_count = count;
     s->format.value_max = (size_t)s->max_value;
     s->format.event_max = (size_t)s->max_event;
-    return NULL;
+    return finish_secrets(pool, s);
 }
 
 static const char *set_enabled(cmd_parms *cmd, void *unused, int on)
@@ -182,7 +218,8 @@ static const char *set_number(cmd_parms *cmd, void *unused, const char *text)
 {
     const number_rule *rule = cmd->info;
     char *end;
-    long value = strtol(text, &end, 10);
+    /* Not strtol(): newer C libraries give it a name that older ones lack. */
+    const apr_int64_t value = apr_strtoi64(text, &end, 10);
 
     (void)unused;
     if (!apr_isdigit(text[0]) || *end != '\0' || value < rule->min || value > rule->max)
@@ -242,20 +279,24 @@ static bool is_field_name(const char *name)
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length;
 }
 
+static void add_lower(cmd_parms *cmd, apr_array_header_t **names, const char *name)
+{
+    char *lower = apr_pstrdup(cmd->pool, name);
+
+    ap_str_tolower(lower);
+    if (*names == NULL)
+        *names = apr_array_make(cmd->pool, 16, sizeof(const char *));
+    APR_ARRAY_PUSH(*names, const char *) = lower;
+}
+
 static const char *add_name(cmd_parms *cmd, apr_array_header_t **names, const char *name)
 {
-    char *lower;
-
     if (!is_field_name(name))
         return apr_psprintf(cmd->pool,
                             "%s: expected the name of a header, 1 to %d letters, digits or dashes, "
                             "got \"%s\"",
                             cmd->cmd->name, REQIN_FIELD_NAME_MAX, name);
-    lower = apr_pstrdup(cmd->pool, name);
-    ap_str_tolower(lower);
-    if (*names == NULL)
-        *names = apr_array_make(cmd->pool, 16, sizeof(const char *));
-    APR_ARRAY_PUSH(*names, const char *) = lower;
+    add_lower(cmd, names, name);
     return NULL;
 }
 
@@ -279,6 +320,21 @@ static const char *add_redacted(cmd_parms *cmd, void *unused, const char *name)
     return add_name(cmd, &settings_of(cmd)->redact, name);
 }
 
+static const char *add_secret(cmd_parms *cmd, void *unused, const char *name)
+{
+    const size_t length = strlen(name);
+
+    (void)unused;
+    /* What separates parameters, and the percent sign, cannot be part of a decoded name. */
+    if (length == 0 || length > REQIN_SECRET_NAME_MAX || strcspn(name, " %&;=/?#") != length)
+        return apr_psprintf(cmd->pool,
+                            "%s: expected the name of a URL parameter, 1 to %d bytes without "
+                            "space, %%, &, ;, =, /, ? and #, got \"%s\"",
+                            cmd->cmd->name, REQIN_SECRET_NAME_MAX, name);
+    add_lower(cmd, &settings_of(cmd)->secrets, name);
+    return NULL;
+}
+
 const command_rec reqin_directives[] = {
     AP_INIT_FLAG("JsonSockLogEnabled", set_enabled, NULL, RSRC_CONF,
                  "On or Off (default): send an event for every request"),
@@ -288,6 +344,8 @@ const command_rec reqin_directives[] = {
                     "Headers whose values are sent; \"default\" stands for the built-in list"),
     AP_INIT_ITERATE("JsonSockLogRedact", add_redacted, NULL, RSRC_CONF,
                     "Headers of which only the length is sent, beyond the built-in ones"),
+    AP_INIT_ITERATE("JsonSockLogRedactQuery", add_secret, NULL, RSRC_CONF,
+                    "Parameters of URLs whose values are hidden, beyond the built-in ones"),
     AP_INIT_TAKE1("JsonSockLogMaxHeaders", set_number, &max_headers_rule, RSRC_CONF,
                   "Headers considered, 1 to 512, default 25"),
     AP_INIT_TAKE1("JsonSockLogMaxHeaderValueLen", set_number, &max_value_rule, RSRC_CONF,
@@ -295,7 +353,7 @@ const command_rec reqin_directives[] = {
     AP_INIT_TAKE1("JsonSockLogMaxEventSize", set_number, &max_event_rule, RSRC_CONF,
                   "Bytes of an event, 2048 to 65536, default 16384"),
     AP_INIT_TAKE1("JsonSockLogReconnectInterval", set_number, &reconnect_rule, RSRC_CONF,
-                  "Seconds between attempts to connect, 0 (default: with every event) to 86400"),
+                  "Seconds between attempts at a socket that refuses, 0 to 86400, default 10"),
     AP_INIT_TAKE1("JsonSockLogErrorReportInterval", set_number, &report_rule, RSRC_CONF,
                   "Seconds between messages about lost events, 1 to 86400, default 10"),
     AP_INIT_TAKE1("JsonSockLogLevel", set_level, NULL, RSRC_CONF,

@@ -31,6 +31,7 @@ typedef struct {
     const char *socket;
     apr_array_header_t *headers; /* const char *, lower case */
     apr_array_header_t *redact;  /* const char *, lower case, beyond the built-in ones */
+    apr_array_header_t *secrets; /* The same, of parameters in URLs. */
 
     reqin_event_format format; /* Filled by reqin_settings_finish(). */
     reqin_sender *sender;      /* Set in each child where enabled. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { deepStrictEqual as equal, match, ok } from "node:assert/strict";
-import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
+import { needs, temporaryFolder } from "../lib/testing.ts";
 import { curl, sendRaw } from "./support/curl.ts";
 import { EventReceiver } from "./support/http_events.ts";
 import {
@@ -22,6 +22,7 @@ const DIRECTIVES = [
   "JsonSockLogSocket",
   "JsonSockLogHeaders",
   "JsonSockLogRedact",
+  "JsonSockLogRedactQuery",
   "JsonSockLogMaxHeaders",
   "JsonSockLogMaxHeaderValueLen",
   "JsonSockLogMaxEventSize",
@@ -86,6 +87,14 @@ Deno.test(
       [
         `JsonSockLogHeaders ${names}`,
         "JsonSockLogHeaders and JsonSockLogRedact: at most 64 names together",
+      ],
+      [
+        'JsonSockLogRedactQuery "a=b"',
+        "JsonSockLogRedactQuery: expected the name of a URL parameter, 1 to 64 bytes",
+      ],
+      [
+        `JsonSockLogRedactQuery ${names}`,
+        "JsonSockLogRedactQuery: at most 36 names, got 60",
       ],
     ];
     for (const [line, want] of rows) {
@@ -177,6 +186,91 @@ JsonSockLogPhase start
 );
 
 Deno.test(
+  "a configuration of the original module works unchanged",
+  HTTPD,
+  async () => {
+    await using site = await startSite({
+      extra: `
+JsonSockLogEnabled On
+JsonSockLogSocket "\${JA4_SOCKET}"
+JsonSockLogHeaders X-Request-Id User-Agent Referer
+JsonSockLogHeaders X-Forwarded-For
+JsonSockLogMaxHeaders 25
+JsonSockLogMaxHeaderValueLen 256
+JsonSockLogReconnectInterval 10
+JsonSockLogErrorReportInterval 10
+JsonSockLogLevel WARNING
+`,
+    });
+    await using receiver = new EventReceiver(site.socketPath);
+    const many = Array.from({ length: 30 }, (_, i) => `X-${i}: ${i}\r\n`);
+    await sendRaw(
+      site.httpd.port,
+      `GET /a HTTP/1.1\r\nHost: a\r\nX-Request-Id: 7\r\nUser-Agent: ${
+        "x".repeat(300)
+      }\r\nAccept: b\r\n${many.join("")}Connection: close\r\n\r\n`,
+    );
+    const [event] = await receiver.waitForPath("/a");
+    equal(event?.headers as unknown, {
+      "x-request-id": "7",
+      "user-agent": "x".repeat(256),
+    });
+    equal(
+      [event?.header_names.length, event?.headers_dropped, event?.truncated],
+      [25, 10, true],
+    );
+  },
+);
+
+Deno.test(
+  "a credential in a URL is hidden by the name of its parameter",
+  HTTPD,
+  async (t) => {
+    await using site = await startSite({
+      extra: `
+JsonSockLogRedactQuery Invite
+<VirtualHost 127.0.0.1:\${JA4_PORT}>
+JsonSockLogRedactQuery code
+</VirtualHost>
+`,
+    });
+    await using receiver = new EventReceiver(site.socketPath);
+    const rows: [sent: string, want: string][] = [
+      ["/plain?a=b&tokens=1", "/plain?a=b&tokens=1"],
+      ["/q?token=s3cr3t&a=b", "/q?token=*&a=b"],
+      ["/q?a&PassWord=s3cr3t/?s3cr3t;x", "/q?a&PassWord=*;x"],
+      ["/q?%61pi%5Fkey=s3cr3t", "/q?%61pi%5Fkey=*"],
+      ["/q?token=&sid=s3cr3t", "/q?token=&sid=*"],
+      ["/q?token=s3cr3t=&token=s3cr3t", "/q?token=*&token=*"],
+      ["/q?invite=s3cr3t&code=s3cr3t", "/q?invite=*&code=*"],
+      ["/p;jsessionid=s3cr3t/b;v=1?c", "/p;jsessionid=*/b;v=1?c"],
+      ["/p;SID=s3cr3t", "/p;SID=*"],
+      [`/l?token=s3cr3t${"x".repeat(2000)}&b=c`, "/l?token=*&b=c"],
+    ];
+    for (const [i, [sent, want]] of rows.entries()) {
+      await t.step(sent.slice(0, 40), async () => {
+        await sendRaw(
+          site.httpd.port,
+          `GET ${sent} HTTP/1.1\r\nHost: a\r\nReferer: https://r.example${sent}\r\n` +
+            "Connection: close\r\n\r\n",
+        );
+        const event = (await receiver.waitForRequests(i + 1))[i];
+        const { url_path, url_query } = event ?? {};
+        equal(
+          url_query === undefined ? url_path : `${url_path}?${url_query}`,
+          want,
+        );
+        equal(
+          event?.headers["referer"],
+          `https://r.example${want}`.slice(0, 1024),
+        );
+        equal(event?.truncated, undefined);
+      });
+    }
+  },
+);
+
+Deno.test(
   "JsonSockLogPhase start still tells of requests that are refused",
   HTTPD,
   async () => {
@@ -193,22 +287,29 @@ Deno.test(
 );
 
 Deno.test(
-  "JsonSockLogReconnectInterval holds back attempts to connect",
+  "a reader that comes, or is allowed, is found at once, however long JsonSockLogReconnectInterval is",
   HTTPD,
   async () => {
     await using site = await startSite({
       extra: `${ONE_CHILD}JsonSockLogReconnectInterval 86400\n`,
     });
-    await curl([`${site.http}/a`]);
-    // By then the one attempt of this day was made.
-    await eventually(
-      "a report",
-      async () => (await site.httpd.errorLog()).includes("Cannot send"),
-    );
+    await curl([`${site.http}/absent`]);
+    {
+      await using receiver = new EventReceiver(site.socketPath);
+      await curl([`${site.http}/there`]);
+      await receiver.waitForPath("/there");
+    }
+    await curl([`${site.http}/gone`]);
     await using receiver = new EventReceiver(site.socketPath);
-    await curl([`${site.http}/b`]);
-    await site.httpd.stop();
-    equal(receiver.events.length, 0);
+    await Deno.chmod(site.socketPath, 0o600);
+    await curl([`${site.http}/forbidden`]);
+    await Deno.chmod(site.socketPath, 0o666);
+    await curl([`${site.http}/back`]);
+    await receiver.waitForPath("/back");
+    equal(
+      receiver.requests.filter((event) => event.url_path === "/forbidden"),
+      [],
+    );
   },
 );
 

@@ -161,6 +161,7 @@ Deno.test(
     ok(requests[0]?.conn_ts === requests[2]?.conn_ts);
 
     await site.httpd.stop();
+    await eventually("all events", () => receiver.events.length >= 8);
     const ends = receiver.ends.toSorted((a, b) => a.conn - b.conn);
     equal(
       ends.map((end) => [end.conn, end.src_port]),
@@ -322,7 +323,7 @@ RewriteRule ^moved$ /index.html
       {
         name: "a control byte in the target",
         bytes: "GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n",
-        want: { status_code: 400, url_path: "/a\x01b" },
+        want: { status_code: 400, url_path: "/a\x01b", control_bytes: 1 },
       },
       {
         name: "a request line beyond httpd's limit",
@@ -371,6 +372,7 @@ RewriteRule ^moved$ /index.html
         want: {
           url_path: "/8",
           bad_utf8: 3,
+          control_bytes: undefined,
           headers: { "user-agent": '\ufffd€"\\\t\ufffd\ufffd' },
         },
       },
@@ -513,6 +515,45 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "trouble and its end are one line an interval and child, whatever happens",
+  HTTPD,
+  async () => {
+    await using site = await startSite({
+      extra: `${ONE_CHILD}LogLevel info
+JsonSockLogLevel INFO
+JsonSockLogErrorReportInterval 1
+<VirtualHost 127.0.0.1:\${JA4_PORT}>
+ServerName other
+JsonSockLogSocket \${JA4_FOLDER}/other.socket
+</VirtualHost>
+`,
+    });
+    const mine = async () =>
+      (await site.httpd.errorLog()).split("\n")
+        .filter((line) => line.includes("reqin_log:"));
+    const started = performance.now();
+    // Two sockets, one that comes and goes, one that never is there.
+    for (let round = 0; performance.now() - started < 3500; round++) {
+      const one = `${site.http}/?${round}`;
+      const two = `${site.https}/?${round}`;
+      await curl([one, two, two], [...site.trust]);
+      await using _receiver = new EventReceiver(site.socketPath);
+      await curl([one, two, two], [...site.trust]);
+    }
+    const lines = await mine();
+    ok(lines.some((line) => line.includes("Cannot send an event")));
+    ok(lines.length >= 3 && lines.length <= 5, lines.join("\n"));
+    await using _receiver = new EventReceiver(site.socketPath);
+    await eventually("the word that all is well", async () => {
+      await curl([`${site.https}/`], [...site.trust]);
+      return (await mine()).some((line) =>
+        line.includes("again; this process")
+      );
+    });
+  },
+);
+
 for (const mpm of ["worker", "prefork"] as const) {
   Deno.test(`the ${mpm} MPM sends the same events`, HTTPD, async () => {
     await using site = await startSite({ mpm });
@@ -537,6 +578,7 @@ for (const mpm of ["worker", "prefork"] as const) {
       ) => [each.localPort, each.version, each.status, i]),
     );
     await site.httpd.stop();
+    await eventually("the end", () => receiver.ends.length >= 1);
     equal(receiver.ends.length, 1);
   });
 }

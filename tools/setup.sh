@@ -87,6 +87,9 @@ check_all() {
   need test wanted fonts-inter - has_file '/usr/share/fonts/*/inter/*' '/usr/share/fonts/*/*/Inter*'
   need test wanted fonts-jetbrains-mono jetbrains-mono-fonts has_file '/usr/share/fonts/*/jetbrains-mono*/*' '/usr/share/fonts/jetbrains-mono*/*'
   need test wanted tcpdump tcpdump has_command tcpdump
+  need test required binutils binutils has_command objdump
+  need test wanted clang-19 clang has_command clang-19 clang
+  need test wanted libclang-rt-19-dev compiler-rt has_file "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" "/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a"
   need test required git git has_command git
   need test wanted procps procps-ng has_command ps
   # For `task wasm` where rustup's toolchain lacks the wasm32 target. Debian's name for them.

@@ -69,6 +69,7 @@ const eventSchema = v.variant("event_type", [
       v.pipe(v.boolean(), v.check((set) => set, "not set")),
     ),
     bad_utf8: v.optional(v.pipe(count, v.minValue(1))),
+    control_bytes: v.optional(v.pipe(count, v.minValue(1))),
     tls_version: v.optional(v.picklist(["1.0", "1.1", "1.2", "1.3"])),
     tls_cipher: v.optional(v.string()),
     tls_resumed: v.optional(v.boolean()),

@@ -1,0 +1,110 @@
+/*
+ * The sender against sockets of its own folder, with connect() counted by the linker's --wrap.
+ *
+ *   make test
+ */
+#include "sender.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int attempts;
+
+int __real_connect(int fd, const struct sockaddr *address, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
+
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    attempts++;
+    return __real_connect(fd, address, length);
+}
+
+static int receiver(const struct sockaddr_un *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    unlink(address->sun_path);
+    assert(fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0);
+    return fd;
+}
+
+static reqin_outcome send_one(reqin_sender *sender)
+{
+    return reqin_sender_send(sender, "event", 5);
+}
+
+/* More than the coarse clock moves in a tick. */
+static void pause_ms(long ms)
+{
+    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/sender_test.XXXXXX";
+    char path[64];
+    char buffer[8];
+    reqin_sender sender;
+    reqin_sender_options options = {path, 200000};
+    int fd;
+
+    assert(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/socket", folder);
+
+    /* Nothing is there: nothing is tried, everything is counted. */
+    assert(reqin_sender_open(&sender, &options));
+    attempts = 0;
+    for (int i = 0; i < 10; i++)
+        assert(send_one(&sender) == REQIN_DROPPED && errno == ENOENT);
+    assert(attempts == 0 && atomic_load(&sender.dropped) == 10);
+
+    /* A new file is tried at once, with the event that found it. */
+    fd = receiver(&sender.address);
+    assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 1);
+    assert(recv(fd, buffer, sizeof buffer, 0) == 5);
+    assert(send_one(&sender) == REQIN_SENT_AGAIN);
+    reqin_sender_recovered(&sender);
+    assert(send_one(&sender) == REQIN_SENT && attempts == 1);
+
+    /* A file whose receiver has died refuses: two attempts at once, then one in the interval. */
+    close(fd);
+    attempts = 0;
+    for (int i = 0; i < 10; i++)
+        assert(send_one(&sender) == REQIN_DROPPED && errno == ECONNREFUSED);
+    assert(attempts == 2);
+    pause_ms(250);
+    for (int i = 0; i < 10; i++)
+        assert(send_one(&sender) == REQIN_DROPPED);
+    assert(attempts == 3);
+
+    /* The receiver's next start, within the interval. */
+    fd = receiver(&sender.address);
+    assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 4);
+    reqin_sender_recovered(&sender);
+
+    /* A full queue is no reason to connect. */
+    attempts = 0;
+    while (send_one(&sender) == REQIN_SENT)
+        continue;
+    assert(errno == EAGAIN && attempts == 0);
+
+    /* A file that is removed under a living receiver does not matter. */
+    unlink(path);
+    while (recv(fd, buffer, sizeof buffer, 0) == 5)
+        continue;
+    assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 0);
+
+    /* One report in an interval. */
+    assert(reqin_may_report(200000) && !reqin_may_report(200000));
+    pause_ms(250);
+    assert(reqin_may_report(200000) && !reqin_may_report(200000));
+    rmdir(folder);
+    return 0;
+}
