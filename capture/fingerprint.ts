@@ -1,12 +1,12 @@
 /**
  * `deno task fingerprint FILE...`: capture files in, HandshakeEvents on standard output, one line
- * per ClientHello. A file that cannot be read is reported and the others are still processed.
+ * per ClientHello. A file that cannot be read is reported and the others are still processed. The
+ * files are read inside the parser's sandbox: no library of the system sees their bytes.
  *
  * @module
  */
 import * as v from "valibot";
-import { Capture } from "../ffi/pcap.ts";
-import { EXIT, FatalError } from "../lib/errors.ts";
+import { EXIT, FatalError, messageOf } from "../lib/errors.ts";
 import { main, type Program, report } from "../lib/program.ts";
 import { compileParser, type LineSink, Parser } from "../wasm/mod.ts";
 import { LineBuffer } from "./line_buffer.ts";
@@ -18,7 +18,7 @@ export const program: Program<typeof schema> = {
   name: "fingerprint",
   summary: "JA4 and JA3 fingerprints of the ClientHellos in capture files",
   usage: "FILE...",
-  help: "  FILE                pcap or pcapng\n",
+  help: "  FILE                pcap or pcapng; - is standard input\n",
   schema,
   positionals: true,
   async run({ positionals, signal }) {
@@ -44,8 +44,12 @@ export const program: Program<typeof schema> = {
   },
 };
 
+/** Bytes read at a time: what the parser walks through while it is in the processor's cache. */
+const PIECE_BYTES = 1024 * 1024;
+
 /**
- * Writes the events of one file to `sink`. What was read before a failure has been written.
+ * Writes the events of one file to `sink`; `-` is standard input. What was read before a failure
+ * has been written.
  *
  * @throws {FatalError} `noInput` if the file is no capture, or broken from some packet on.
  */
@@ -54,27 +58,76 @@ export function fingerprintFile(
   path: string,
   sink: LineSink,
 ): void {
-  using capture = Capture.openFile(path, parser.batch);
-  const { complete, malformed, truncated, gap, sslv2 } = parser.counters();
-  parser.begin({
-    linkType: capture.linkType,
+  using file = openInput(path);
+  const before = parser.counters();
+  const { complete, malformed, truncated, gap, sslv2 } = before;
+  parser.beginFile({
     context: { sensor: "fingerprint", boot: 0, in_iface: path },
     sequence: complete + malformed + truncated + gap + sslv2,
   });
-  let oversized = 0;
-  let failure: string | undefined;
-  while (true) {
-    const batch = capture.read();
-    if (batch.bytes > 0) parser.parse(batch.bytes, sink);
-    oversized += batch.oversized;
-    failure = batch.failure;
-    if (batch.packets === 0) break;
-  }
+  const failure = readPieces(parser, file, sink);
   parser.finish(sink);
-  if (oversized > 0) failure ??= `${oversized} packets are too long`;
-  if (failure !== undefined) {
-    throw new FatalError("noInput", `Cannot read all of "${path}": ${failure}`);
+  if (failure === undefined) return;
+  const { packets } = parser.counters();
+  const read = packets === before.packets
+    ? "Cannot read"
+    : "Cannot read all of";
+  throw new FatalError("noInput", `${read} "${path}": ${failure}`);
+}
+
+/** Hands the whole of `file` to the parser; returns why that was not possible. */
+function readPieces(
+  parser: Parser,
+  file: Input,
+  sink: LineSink,
+): string | undefined {
+  const { batch } = parser;
+  let kept = 0;
+  let empty = true;
+  while (true) {
+    const end = Math.min(kept + PIECE_BYTES, batch.length);
+    let count: number | null;
+    try {
+      count = file.readSync(batch.subarray(kept, end));
+    } catch (thrown) {
+      return messageOf(thrown);
+    }
+    if (count === null) break;
+    empty = false;
+    const { taken, fault } = parser.parseFile(kept + count, sink);
+    if (fault !== "") return fault;
+    batch.copyWithin(0, taken, kept + count);
+    kept += count - taken;
   }
+  if (empty) return "it is empty";
+  return kept > 0 ? "it ends within a packet" : undefined;
+}
+
+/** What {@linkcode fingerprintFile} reads from. */
+interface Input extends Disposable {
+  readSync(bytes: Uint8Array): number | null;
+}
+
+/** @throws {FatalError} `noInput` */
+function openInput(path: string): Input {
+  if (path === "-") {
+    return {
+      readSync: (bytes) => Deno.stdin.readSync(bytes),
+      [Symbol.dispose]: () => {},
+    };
+  }
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new FatalError("noInput", `Cannot read "${path}": ${why}`, { cause });
+  };
+  try {
+    const file = Deno.openSync(path);
+    if (!file.statSync().isDirectory) return file;
+    file.close();
+  } catch (thrown) {
+    const why = messageOf(thrown).replace(/: open '.*$/s, "");
+    return refuse(why, thrown);
+  }
+  return refuse("it is a folder");
 }
 
 if (import.meta.main) await main(program);

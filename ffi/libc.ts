@@ -17,7 +17,6 @@ const LIBC_PATHS = [
 ] as const;
 
 const SYMBOLS = {
-  fopen: { parameters: ["buffer", "buffer"], result: "pointer" },
   fmemopen: { parameters: ["buffer", "usize", "buffer"], result: "pointer" },
   setvbuf: {
     parameters: ["pointer", "buffer", "i32", "usize"],

@@ -1,5 +1,5 @@
 /**
- * libpcap: packets from a file or an interface into a batch buffer, many in one call.
+ * libpcap: packets of an interface into a batch buffer, many in one call.
  *
  * `pcap_dispatch` is given libpcap's own `pcap_dump` as its callback, which writes each packet
  * with a 16-byte header into a stdio stream that lies over the buffer (`fmemopen`). No JavaScript
@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { FatalError, messageOf } from "../lib/errors.ts";
+import { FatalError } from "../lib/errors.ts";
 import { invariant } from "../lib/invariant.ts";
 import {
   cString,
@@ -31,7 +31,6 @@ const LIBPCAP_PATHS = [
 ] as const;
 
 const SYMBOLS = {
-  pcap_fopen_offline: { parameters: ["pointer", "buffer"], result: "pointer" },
   pcap_open_dead: { parameters: ["i32", "i32"], result: "pointer" },
   pcap_create: { parameters: ["buffer", "buffer"], result: "pointer" },
   pcap_set_snaplen: { parameters: ["pointer", "i32"], result: "i32" },
@@ -69,7 +68,7 @@ type Libpcap = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 const ERRBUF_BYTES = 256;
 /** Seconds, microseconds, captured length, length on the wire. */
 const RECORD_HEADER_BYTES = 16;
-/** stdio buffers: libpcap reads files by single fields, and writes a packet in two pieces. */
+/** Buffer of stdio: libpcap writes a packet in two pieces. */
 const STDIO_BYTES = 256 * 1024;
 const IOFBF = 0;
 const SEEK_SET = 0;
@@ -100,7 +99,7 @@ export interface Batch {
   readonly bytes: number;
   /** Packets that did not fit the whole buffer and are lost. */
   readonly oversized: number;
-  /** Why no more will come from a file or interface; the records at hand are good. */
+  /** Why no more will come; the records at hand are good. */
   readonly failure?: string;
 }
 
@@ -128,13 +127,11 @@ interface Dump {
   readonly countMax: number;
 }
 
-/** A file or interface whose packets go into one buffer. */
+/** An interface whose packets go into one buffer. */
 export class Capture implements Disposable {
   readonly #pcap: Libpcap = openLibpcap();
   readonly #libc: Libc = openLibc();
   readonly #handle: NonNullable<Deno.PointerValue>;
-  /** Read buffer of a file: it must live as long as C uses it. */
-  readonly #input: Uint8Array<ArrayBuffer> | undefined;
   readonly #pollfd = new Uint8Array(8);
   #dump: Dump;
   #closed = false;
@@ -142,10 +139,8 @@ export class Capture implements Disposable {
   private constructor(
     handle: NonNullable<Deno.PointerValue>,
     buffer: Uint8Array<ArrayBuffer>,
-    input?: Uint8Array<ArrayBuffer>,
   ) {
     this.#handle = handle;
-    this.#input = input;
     try {
       this.#dump = this.#openDump(buffer);
     } catch (thrown) {
@@ -178,38 +173,6 @@ export class Capture implements Disposable {
   writeInto(buffer: Uint8Array<ArrayBuffer>): void {
     this.#pcap.pcap_dump_close(this.#dump.dumper);
     this.#dump = this.#openDump(buffer);
-  }
-
-  /**
-   * Opens a pcap or pcapng file.
-   *
-   * @throws {FatalError} `noInput` if it cannot be read or is no capture.
-   */
-  static openFile(path: string, buffer: Uint8Array<ArrayBuffer>): Capture {
-    const { pcap_fopen_offline } = openLibpcap();
-    const { fopen, setvbuf, fclose } = openLibc();
-    const refuse = (why: string, cause?: unknown): never => {
-      throw new FatalError("noInput", `Cannot read "${path}": ${why}`, {
-        cause,
-      });
-    };
-    try {
-      if (Deno.statSync(path).isDirectory) refuse("it is a folder");
-    } catch (thrown) {
-      if (thrown instanceof FatalError) throw thrown;
-      refuse(messageOf(thrown).replace(/: stat '.*$/, ""), thrown);
-    }
-    const file = fopen(cString(path), cString("rb")) ??
-      refuse("no permission");
-    const stdio = new Uint8Array(STDIO_BYTES);
-    setvbuf(file, stdio, IOFBF, BigInt(stdio.length));
-    const error = new Uint8Array(ERRBUF_BYTES);
-    const handle = pcap_fopen_offline(file, error);
-    if (handle === null) {
-      fclose(file);
-      return refuse(textOf(error));
-    }
-    return new Capture(handle, buffer, stdio);
   }
 
   /**
@@ -261,7 +224,7 @@ export class Capture implements Disposable {
     return this.#pcap.pcap_datalink(this.#handle);
   }
 
-  /** Fetches what is there, at most what surely fits; 0 packets of a file is its end. */
+  /** Fetches what is there, at most what surely fits. */
   read(): Batch {
     const { pcap_dispatch, pcap_dump, pcap_dump_flush } = this.#pcap;
     const { fseek, ftell, ferror, clearerr } = this.#libc;
@@ -295,7 +258,7 @@ export class Capture implements Disposable {
     await this.#libc.poll(this.#pollfd, 1n, timeoutMs);
   }
 
-  /** What the kernel counted; undefined for a file. */
+  /** What the kernel counted; undefined once the interface is gone. */
   stats(): KernelStats | undefined {
     const stats = new Uint32Array(3);
     const status = this.#pcap.pcap_stats(
@@ -312,8 +275,6 @@ export class Capture implements Disposable {
     this.#closed = true;
     this.#pcap.pcap_dump_close(this.#dump.dumper);
     this.#pcap.pcap_close(this.#handle);
-    // C used it until here; naming it keeps it from being collected before.
-    this.#input?.fill(0, 0, 1);
   }
 
   #error(): string {

@@ -54,6 +54,9 @@ export const fragmentedRangesMax = 64;
 /** Longest time that fragments wait for others, microseconds. */
 export const fragmentedAgeUsMax = 30_000_000;
 
+/** Interfaces of one section of a pcapng file. Compiled into wasm/ja4.wasm. */
+export const fileInterfacesMax = 4096;
+
 /** Longest ClientHello message that is read, with its header. */
 export const helloBytesMax = 65_536;
 

@@ -1,5 +1,6 @@
 /**
- * The parser: batches of captured packets in, HandshakeEvents as NDJSON out.
+ * The parser: batches of captured packets or pieces of capture files in, HandshakeEvents as NDJSON
+ * out.
  *
  * The crate in this folder does the work, in a WebAssembly instance with fixed memory. A trap
  * leaves the instance in an unknown state: throw it away and make another.
@@ -71,7 +72,22 @@ export const PARSER_LIMITS = [
   "fragmentedAgeUsMax",
   "conversationsMax",
   "messagesMax",
+  "fileInterfacesMax",
 ] as const;
+
+/** Why the rest of a capture file cannot be read, in the order of `src/file.rs`. */
+const FILE_FAULTS = [
+  "",
+  "it is no capture",
+  "this version of the format is not known",
+  "its lengths contradict each other",
+  "a packet belongs to no interface of the file",
+  "it has too many interfaces",
+  "a packet is too long",
+] as const;
+
+/** Why the rest of a capture file cannot be read; empty if it can. */
+export type FileFault = typeof FILE_FAULTS[number];
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -90,11 +106,14 @@ interface Exports {
     seed1: bigint,
   ): void;
   parse(start: number, end: number): number;
+  file_begin(): void;
+  file_parse(start: number, end: number): number;
+  file_fault(): number;
   tick(now: bigint): number;
   finish(): number;
 }
 
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 /** What {@linkcode Parser.begin} is told about a capture. */
 export interface CaptureFacts {
@@ -119,7 +138,7 @@ export async function compileParser(): Promise<WebAssembly.Module> {
 export class Parser {
   readonly #exports: Exports;
   readonly #memory: ArrayBuffer;
-  /** Where libpcap writes a batch. */
+  /** Where libpcap writes a batch, and pieces of a file are put. */
   readonly batch: Uint8Array<ArrayBuffer>;
 
   /** @throws {Error} if `module` is of another version. */
@@ -179,6 +198,34 @@ export class Parser {
       }
       start = next;
     } while (start < bytes);
+  }
+
+  /** Begins a capture file: its first bytes come next. */
+  beginFile(facts: Omit<CaptureFacts, "linkType">): void {
+    this.begin({ ...facts, linkType: 0 });
+    this.#exports.file_begin();
+  }
+
+  /**
+   * Reads the first `bytes` bytes of the batch as the next piece of the file. `taken` of them
+   * were read; the others must come again, with more behind them.
+   *
+   * @throws {WebAssembly.RuntimeError} if the instance is lost.
+   */
+  parseFile(
+    bytes: number,
+    sink: LineSink,
+  ): { taken: number; fault: FileFault } {
+    let taken = 0;
+    while (true) {
+      const next = this.#exports.file_parse(taken, bytes);
+      const length = this.#flush(sink);
+      const fault = FILE_FAULTS[this.#exports.file_fault()] ?? "";
+      if (fault !== "" || (next === taken && length === 0)) {
+        return { taken: next, fault };
+      }
+      taken = next;
+    }
   }
 
   /** Says what time it is while no packets come. */

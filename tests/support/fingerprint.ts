@@ -1,16 +1,11 @@
 /** The capture path as tests use it: a file or records in memory to HandshakeEvents. @module */
 import { fingerprintFile } from "../../capture/fingerprint.ts";
-import { interfaceNames } from "../../ffi/libc.ts";
-import { checkFilter } from "../../ffi/pcap.ts";
 import { FatalError } from "../../lib/errors.ts";
 import type { HandshakeEvent } from "../../lib/events.ts";
 import { compileParser, Parser } from "../../wasm/mod.ts";
 import { type Packet, pcapFile } from "./packets.ts";
 
 const module = await compileParser();
-// Libraries stay open for the life of the process: opened here, no test is blamed for them.
-checkFilter("", 1);
-interfaceNames();
 
 /** A parser of its own. */
 export function newParser(): Parser {
@@ -24,7 +19,7 @@ export function parseLines(text: string): HandshakeEvent[] {
   );
 }
 
-/** Events of a capture file through libpcap, and what was wrong with it. */
+/** Events of a capture file, and what was wrong with it. */
 export function eventsOfFile(
   path: string,
   parser = newParser(),
@@ -46,7 +41,7 @@ export function eventsOfFile(
 /** Bytes of the header of a pcap file. */
 const FILE_HEADER_BYTES = 24;
 
-/** Events of packets in memory, without libpcap. */
+/** Events of packets in memory, as live capture hands them over. */
 export function eventsOf(
   packets: readonly Packet[],
   parser = newParser(),

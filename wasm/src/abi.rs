@@ -1,12 +1,13 @@
 //! What the host calls. It writes a batch of pcap records at `batch_address`, calls `parse`, and
 //! takes the event lines at `output_address`; nothing is copied in between.
 use crate::engine::Engine;
+use crate::file::FileReader;
 use crate::limits;
 use crate::number::{narrow, size, wide};
 use core::cell::UnsafeCell;
 
 /// Version of this interface; `mod.ts` refuses another.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Counters in the order in which `mod.ts` reads them.
 const COUNTERS: usize = 19;
 
@@ -14,6 +15,8 @@ struct State {
     engine: Engine<{ limits::FLOWS }, { limits::STREAMS }>,
     context: [u8; limits::CONTEXT_BYTES],
     counters: [u64; COUNTERS],
+    file: FileReader,
+    fault: u32,
     batch: [u8; limits::BATCH_BYTES],
 }
 
@@ -27,6 +30,8 @@ static GLOBAL: Global = Global(UnsafeCell::new(State {
     engine: Engine::EMPTY,
     context: [0; limits::CONTEXT_BYTES],
     counters: [0; COUNTERS],
+    file: FileReader::EMPTY,
+    fault: 0,
     batch: [0; limits::BATCH_BYTES],
 }));
 
@@ -62,6 +67,7 @@ pub extern "C" fn limit(index: u32) -> u64 {
         13 => limits::FRAGMENTED_US,
         14 => wide(limits::CONVERSATIONS),
         15 => wide(limits::MESSAGES),
+        16 => wide(limits::INTERFACES),
         _ => 0,
     }
 }
@@ -126,6 +132,39 @@ pub extern "C" fn parse(start: u32, end: u32) -> u32 {
         let batch = state.batch.get(..size(end)).unwrap_or_default();
         narrow(state.engine.batch(batch, size(start)))
     })
+}
+
+/// Begins a capture file: what `file_parse` is given next are its first bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn file_begin() {
+    with(|state| {
+        state.file.reset();
+        state.fault = 0;
+    });
+}
+
+/// Reads the bytes of a capture file from offset `start` to `end` of the batch; returns the offset
+/// of the first that was not read. Output that was written means: take it, call again from there.
+/// None means: more bytes are needed, unless there is a `file_fault`.
+#[unsafe(no_mangle)]
+pub extern "C" fn file_parse(start: u32, end: u32) -> u32 {
+    with(|state| {
+        state.engine.output.writer.clear();
+        let bytes = state.batch.get(..size(end)).unwrap_or_default();
+        match state.engine.file(&mut state.file, bytes, size(start)) {
+            Ok(at) => narrow(at),
+            Err(fault) => {
+                state.fault = fault.code();
+                end
+            }
+        }
+    })
+}
+
+/// Why the rest of the file cannot be read; 0 if it can.
+#[unsafe(no_mangle)]
+pub extern "C" fn file_fault() -> u32 {
+    with(|state| state.fault)
 }
 
 /// Says what time it is while no packets come, microseconds since the epoch. 0 means: take the

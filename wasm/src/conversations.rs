@@ -4,7 +4,7 @@ use crate::conversation::{Assembly, Conversation, announced};
 use crate::dtls;
 use crate::event::Status;
 use crate::ja4::Transport;
-use crate::limits::{CONVERSATIONS, DATAGRAM_BYTES, MESSAGES, STREAM_BYTES};
+use crate::limits::{DATAGRAM_BYTES, STREAM_BYTES};
 use crate::number::{narrow, size};
 use crate::output::{End, Output, count};
 use crate::packet::{Path, Span};
@@ -23,17 +23,17 @@ const INITIALS: u8 = 4;
 /// push out that stays below [`crate::limits::EVENTS_PER_PACKET`].
 const EVENTS: u64 = 4;
 
-/// The conversations that are followed, and ClientHellos of theirs that are not whole.
+/// At most `N` conversations and `MESSAGES` unfinished ClientHellos of theirs.
 #[derive(Debug)]
-pub struct Conversations {
-    kept: Kept,
+pub struct Conversations<const N: usize, const MESSAGES: usize> {
+    kept: Kept<N, MESSAGES>,
     /// A packet without its protection.
     room: [u8; DATAGRAM_BYTES],
 }
 
 #[derive(Debug)]
-struct Kept {
-    table: Table<Conversation, CONVERSATIONS>,
+struct Kept<const N: usize, const MESSAGES: usize> {
+    table: Table<Conversation, N>,
     streams: Streams<Assembly, MESSAGES>,
     /// Datagrams so far.
     datagrams: u64,
@@ -55,7 +55,7 @@ struct Part<'a> {
     cut: bool,
 }
 
-impl Conversations {
+impl<const N: usize, const MESSAGES: usize> Conversations<N, MESSAGES> {
     /// Nothing seen; [`Conversations::reset`] makes it ready.
     pub const EMPTY: Self = Self {
         kept: Kept {
@@ -150,7 +150,7 @@ impl Conversations {
     }
 }
 
-impl Kept {
+impl<const N: usize, const MESSAGES: usize> Kept<N, MESSAGES> {
     /// Reads an Initial packet with the keys of the conversation, else with those that follow
     /// from the packet itself: the client has begun anew then, after a Retry or altogether.
     fn open(

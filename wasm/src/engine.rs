@@ -2,9 +2,10 @@
 //! one to who follows its protocol.
 use crate::connections::Connections;
 use crate::conversations::Conversations;
+use crate::file::{Fault, FileReader, Step};
 use crate::fragments::Fragments;
 use crate::ip::protocol;
-use crate::limits::{FRAGMENTED, STREAM_US};
+use crate::limits::{CONVERSATIONS, FRAGMENTED, MESSAGES, STREAM_US};
 use crate::link::{self, Skip};
 use crate::number::{size, wide};
 use crate::output::{End, Output, count};
@@ -24,7 +25,7 @@ pub struct Engine<const FLOWS: usize, const STREAMS: usize> {
     swept: u64,
     fragments: Fragments<FRAGMENTED>,
     connections: Connections<FLOWS, STREAMS>,
-    conversations: Conversations,
+    conversations: Conversations<CONVERSATIONS, MESSAGES>,
 }
 
 impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
@@ -100,6 +101,33 @@ impl<const FLOWS: usize, const STREAMS: usize> Engine<FLOWS, STREAMS> {
             at = at.saturating_add(captured).saturating_add(16);
         }
         at
+    }
+
+    /// Reads `bytes` of a capture file from offset `start`. Returns the offset of the first byte
+    /// that was not read: because the output is full, or what follows is not whole.
+    ///
+    /// # Errors
+    /// Why the rest of the file cannot be read.
+    pub fn file(
+        &mut self,
+        reader: &mut FileReader,
+        bytes: &[u8],
+        start: usize,
+    ) -> Result<usize, Fault> {
+        let mut at = start;
+        while self.output.writer.has_room() {
+            match reader.next(bytes.get(at..).unwrap_or_default())? {
+                Step::Packet(found, used) => {
+                    self.link_type = found.link_type;
+                    self.tick(found.ts);
+                    self.packet(found.ts, found.frame);
+                    at = at.saturating_add(used);
+                }
+                Step::Other(used) => at = at.saturating_add(used),
+                Step::More => break,
+            }
+        }
+        Ok(at)
     }
 
     /// Takes note of the time: gives up ClientHellos that take too long. False if the output is

@@ -1,6 +1,7 @@
 //! Captured packets in, ClientHello events out.
 //!
-//! A batch of pcap records lies in linear memory; [`engine::Engine`] decodes each packet
+//! A batch of pcap records, or a piece of a capture file ([`file`]), lies in linear
+//! memory; [`engine::Engine`] decodes each packet
 //! ([`link`], [`ip`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and
 //! what is said over UDP ([`conversations`], [`quic`], [`dtls`]), and puts together what arrives
 //! in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
@@ -23,6 +24,7 @@ pub mod digest;
 pub mod dtls;
 pub mod engine;
 pub mod event;
+pub mod file;
 pub mod flow;
 pub mod fragments;
 pub mod grease;
@@ -36,6 +38,7 @@ pub mod lists;
 pub mod number;
 pub mod output;
 pub mod packet;
+pub mod pcapng;
 pub mod pieces;
 pub mod preamble;
 pub mod quic;

@@ -32,6 +32,8 @@ pub const LISTED_CODE_POINTS: usize = 1_024;
 pub const EVENT_BYTES: usize = 65_536;
 /// Packets handed over at a time, with their 16-byte headers.
 pub const BATCH_BYTES: usize = 16 * 1_024 * 1_024;
+/// Interfaces of one section of a pcapng file.
+pub const INTERFACES: usize = 4_096;
 /// Events handed back at a time.
 pub const OUTPUT_BYTES: usize = 4 * 1_024 * 1_024;
 /// Most events that one packet can cause: ClientHellos, and what a connection and a stream that
