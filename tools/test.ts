@@ -10,6 +10,7 @@
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { findToolchain } from "./rust_toolchain.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DENO = Deno.execPath();
@@ -144,7 +145,7 @@ async function testModule(): Promise<Outcome> {
 
 /** The Rust crate: its tests, and clippy where the toolchain has it. */
 async function testRust(): Promise<Outcome> {
-  const toolchain = await findToolchain();
+  const toolchain = await findToolchain(command);
   if (toolchain === undefined) {
     return {
       passed: 0,
@@ -198,51 +199,6 @@ async function testRust(): Promise<Outcome> {
     failed: failed + checked.failed,
     output: test.output + linted.output,
   };
-}
-
-/** How a command of the Rust toolchain is run. */
-type Cargo = (
-  args: readonly string[],
-) => Promise<{ success: boolean; output: string }>;
-
-/** A Rust toolchain whose parts belong together. */
-interface RustToolchain {
-  readonly cargo: Cargo;
-  /** Whether it has a clippy that can read what its rustc compiled. */
-  readonly clippy: boolean;
-}
-
-/**
- * The first toolchain on the PATH that works and has clippy, else the first that works.
- * A machine may have two (rustup's and the distribution's), and rustup's shims are on the
- * PATH also where they have no toolchain; one's cargo would run the other's clippy.
- */
-async function findToolchain(): Promise<RustToolchain | undefined> {
-  const path = Deno.env.get("PATH") ?? "";
-  let found: RustToolchain | undefined;
-  for (const folder of new Set(path.split(":"))) {
-    if (!existsSync(`${folder}/cargo`)) continue;
-    const PATH = `PATH=${folder}:${path}`;
-    const [cargo, rustc, clippy] = await Promise.all(
-      ["cargo", "rustc", "clippy-driver"].map((name) =>
-        command("env", [PATH, name, "--version"])
-      ),
-    );
-    if (!cargo?.success || !rustc?.success) continue;
-    const toolchain: RustToolchain = {
-      cargo: (args) => command("env", [PATH, "cargo", ...args]),
-      clippy: clippy?.success === true &&
-        releaseDate(clippy.output) === releaseDate(rustc.output),
-    };
-    if (toolchain.clippy) return toolchain;
-    found ??= toolchain;
-  }
-  return found;
-}
-
-/** The date in `rustc 1.95.0 (59807616e 2026-04-14)`; clippy's numbers and hashes are its own. */
-function releaseDate(version: string): string | undefined {
-  return /\d{4}-\d{2}-\d{2}/.exec(version)?.[0];
 }
 
 /** `deno test`, counted from its JUnit report. */

@@ -1,0 +1,71 @@
+//! Fingerprints and the event: what carried it, then a ClientHello message. The fingerprints that
+//! are remembered by their texts are those that the texts give.
+#![no_main]
+use ja4_fuzz::{Input, NO_PATH, check_lines, end};
+use ja4_wasm::client_hello::ClientHello;
+use ja4_wasm::digest::{md5_32, sha256_12};
+use ja4_wasm::event::{Arrival, Writer};
+use ja4_wasm::ja3::Ja3;
+use ja4_wasm::ja4::{Ja4, Transport};
+use ja4_wasm::lists::Lists;
+use ja4_wasm::preamble::Preamble;
+use libfuzzer_sys::fuzz_target;
+use std::sync::Mutex;
+
+type State = (Lists, Ja4, Ja3, Writer);
+static STATE: Mutex<State> =
+    Mutex::new((Lists::EMPTY, Ja4::EMPTY, Ja3::EMPTY, Writer::EMPTY));
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut input = Input::new(bytes);
+    let transport = match input.byte() % 3 {
+        0 => Transport::Tcp,
+        1 => Transport::Quic,
+        _ => Transport::Dtls,
+    };
+    let Ok(hello) = ClientHello::parse(input.rest(), transport) else {
+        return;
+    };
+    let Ok(mut state) = STATE.lock() else {
+        return;
+    };
+    let (lists, ja4, ja3, writer) = &mut *state;
+    lists.read(&hello);
+    ja4.compute(&hello, lists, transport);
+    let digest = |text: &[u8]| match text {
+        [] => *b"000000000000",
+        _ => sha256_12(text),
+    };
+    assert_eq!(ja4.b, digest(ja4.b_text.as_bytes()));
+    assert_eq!(ja4.c, digest(ja4.c_text.as_bytes()));
+    assert_eq!(ja4.original_b, digest(ja4.original_b_text.as_bytes()));
+    assert_eq!(ja4.original_c, digest(ja4.original_c_text.as_bytes()));
+    assert!(ja4.a.iter().all(u8::is_ascii_alphanumeric));
+    assert!(ja4.stable_a.iter().all(u8::is_ascii_alphanumeric));
+    assert!(lists.sorted_extensions.as_slice().is_sorted());
+    ja3.compute(&hello, lists);
+    assert_eq!(ja3.ja3, md5_32(ja3.text.as_bytes()));
+    assert_eq!(ja3.fields().count(), 5);
+    writer.clear();
+    let before = writer.sequence();
+    let arrival = Arrival {
+        ts: 1,
+        begin_ts: 1,
+        source: end(0),
+        destination: end(1),
+        transport,
+        path: NO_PATH,
+        hello: 0,
+        preamble: Preamble::None,
+        proxied: None,
+        bytes: None,
+        records: 1,
+        segments: 1,
+        out_of_order: false,
+        syn: None,
+        rtt_us: None,
+    };
+    writer.complete(&arrival, &hello);
+    assert_eq!(writer.sequence() - before, 1, "an event did not fit");
+    check_lines(writer, before);
+});
