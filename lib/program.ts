@@ -48,6 +48,8 @@ export interface Program<Schema extends ConfigSchema> {
    * configuration taken up: `run` drains and is called again. @default false
    */
   readonly daemon?: boolean;
+  /** Whether a daemon can take up a changed configuration without a new process. @default true */
+  readonly reloads?: boolean;
   /** Returns the exit code, 0 if nothing is returned. */
   run(invocation: Invocation<v.InferOutput<Schema>>): Promise<number | void>;
 }
@@ -128,6 +130,12 @@ async function serve<Schema extends ConfigSchema>(
   const onHangUp = async (): Promise<void> => {
     const changed = await changedConfig(program.name, load, config);
     if (changed === undefined) return;
+    if (program.reloads === false) {
+      logOf(program.name).warn(
+        "The configuration has changed; only a restart takes it up",
+      );
+      return;
+    }
     manager.reloading();
     config = changed;
     round.abort();
@@ -202,7 +210,7 @@ function helpText<Schema extends ConfigSchema>(
 ): string {
   return `${program.summary}
 
-Usage: deno task ${program.name} [OPTIONS]${
+Usage: ${commandOf(program.name)} [OPTIONS]${
     program.usage === undefined ? "" : ` ${program.usage}`
   }
 ${program.help === undefined ? "" : `\n${program.help.trimEnd()}\n`}
@@ -211,6 +219,12 @@ ${program.help === undefined ? "" : `\n${program.help.trimEnd()}\n`}
   -V, --version       print the version
   -h, --help          print this help
 ${configHelp(program.schema)}`;
+}
+
+/** What is typed to start a program: a command of the packages, or a task of the project. */
+export function commandOf(name: string): string {
+  if (variable("JA4_PACKAGED") === undefined) return `deno task ${name}`;
+  return name.startsWith("ja4") ? name : `ja4-${name}`;
 }
 
 /** The keys of the configuration with their defaults; nothing for a program without any. */
