@@ -161,7 +161,7 @@ export const LAYOUT: readonly Entry[] = [
   folder("common", "/etc/ja4-platform/flags"),
   folder("common", "/etc/ja4-platform/secrets", "0711"),
   folder("common", "/var/lib/ja4-platform"),
-  folder("common", "/var/log/ja4-platform", "0775", "root", "ja4"),
+  folder("common", "/var/log/ja4-platform", "0755", "root", "root"),
   {
     ...file("common", `${SHARE}/sbom.cdx.json`, "dist/sbom.cdx.json"),
     kind: "doc",
