@@ -6,6 +6,8 @@
  *     DIR/secrets/       <user>.password, mode 0600, drawn once
  *     DIR/config/        config.xml, users.xml: written at each start
  *     DIR/data/          ClickHouse's own
+ *     DIR/backups/       what BACKUP writes and RESTORE reads
+ *     DIR/log/           engine.log
  *
  * @module
  */
@@ -40,7 +42,7 @@ export class StoreDirectory implements Disposable {
     const file = join(path, "lock");
     try {
       await Deno.mkdir(path, { recursive: true, mode: 0o700 });
-      for (const folder of ["secrets", "config", "data", "log"]) {
+      for (const folder of ["secrets", "config", "data", "log", "backups"]) {
         await Deno.mkdir(join(path, folder), { recursive: true, mode: 0o700 });
       }
       const lock = await Deno.open(file, {
@@ -109,6 +111,19 @@ export class StoreDirectory implements Disposable {
     await replaceFile(
       join(this.path, "version.json"),
       JSON.stringify({ engine }) + "\n",
+    );
+  }
+
+  /** Hex digest of the password that the dictionaries were made with, as far as is known. */
+  dictionaryPassword(): Promise<string | undefined> {
+    return readIfThere(join(this.path, "secrets", "dictionaries.sha256"));
+  }
+
+  /** Notes it. */
+  async writeDictionaryPassword(digest: string): Promise<void> {
+    await replaceFile(
+      join(this.path, "secrets", "dictionaries.sha256"),
+      digest,
     );
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Database } from "../lib/clickhouse.ts";
+import type { Database, Settings } from "../lib/clickhouse.ts";
 import { sql } from "../lib/sql.ts";
 import { VERSION } from "../lib/version.ts";
 import type { Migration } from "./migration_files.ts";
@@ -43,12 +43,18 @@ export interface LedgerDetail {
 export class Ledger {
   readonly #database: Database;
   readonly #table: string;
+  readonly #replicated: boolean;
   /** Newest `at` seen, microseconds: rows are ordered by it even where the clock goes back. */
   #newest = 0;
 
   /** `schema` is the database it is in; the connection need not be to that one. */
-  constructor(database: Database, schema: string) {
+  constructor(
+    database: Database,
+    schema: string,
+    { replicated = false }: { replicated?: boolean } = {},
+  ) {
     this.#database = database;
+    this.#replicated = replicated;
     this.#table = `${schema}.schema_migrations`;
   }
 
@@ -60,7 +66,8 @@ export class Ledger {
     if (found?.result !== 1) return undefined;
     const rows = await this.#database.query<
       LedgerState & { at_us: number }
-    >(sql`
+    >(
+      sql`
       SELECT version,
         argMax(s.name, s.at) AS name,
         argMax(s.event, s.at) AS event,
@@ -71,7 +78,9 @@ export class Ledger {
         toFloat64(toUnixTimestamp64Micro(max(s.at))) AS at_us
       FROM ${sql.trusted(this.#table)} AS s
       GROUP BY version
-      ORDER BY version`);
+      ORDER BY version`,
+      { settings: ledgerSettings(this.#replicated).read },
+    );
     this.#newest = Math.max(this.#newest, ...rows.map((row) => row.at_us));
     return new Map(rows.map((row) => [row.version, row]));
   }
@@ -83,16 +92,36 @@ export class Ledger {
     detail: LedgerDetail = {},
   ): Promise<void> {
     this.#newest = Math.max(this.#newest + 1, Date.now() * 1000);
-    await this.#database.insert(this.#table, [
-      { name: "version", type: "UInt32", data: [migration.version] },
-      { name: "name", type: "String", data: [migration.name] },
-      { name: "event", type: "Int8", data: [EVENTS[event]] },
-      { name: "checksum", type: "String", data: [migration.checksum] },
-      { name: "at", type: "DateTime64(6, 'UTC')", data: [this.#newest] },
-      { name: "duration_ms", type: "UInt32", data: [detail.durationMs ?? 0] },
-      { name: "statements", type: "UInt16", data: [detail.statements ?? 0] },
-      { name: "app_version", type: "String", data: [VERSION] },
-      { name: "error", type: "String", data: [detail.error ?? ""] },
-    ], 1);
+    await this.#database.insert(
+      this.#table,
+      [
+        { name: "version", type: "UInt32", data: [migration.version] },
+        { name: "name", type: "String", data: [migration.name] },
+        { name: "event", type: "Int8", data: [EVENTS[event]] },
+        { name: "checksum", type: "String", data: [migration.checksum] },
+        { name: "at", type: "DateTime64(6, 'UTC')", data: [this.#newest] },
+        { name: "duration_ms", type: "UInt32", data: [detail.durationMs ?? 0] },
+        { name: "statements", type: "UInt16", data: [detail.statements ?? 0] },
+        { name: "app_version", type: "String", data: [VERSION] },
+        { name: "error", type: "String", data: [detail.error ?? ""] },
+      ],
+      1,
+      { settings: ledgerSettings(this.#replicated).write },
+    );
   }
+}
+
+/**
+ * On replicas a row of the ledger counts once most of them have it, and who reads sees every row
+ * that counts: otherwise a run on another server could do a statement again.
+ */
+export function ledgerSettings(
+  replicated: boolean,
+): { read: Settings; write: Settings } {
+  return replicated
+    ? {
+      read: { select_sequential_consistency: 1 },
+      write: { insert_quorum: "auto", insert_quorum_parallel: 0 },
+    }
+    : { read: {}, write: {} };
 }

@@ -1,9 +1,11 @@
 /** `deno task store`: the embedded ClickHouse server, for hosts without one of their own. @module */
 import * as v from "valibot";
 import { integer, listenAddress } from "../lib/config.ts";
+import { FatalError, messageOf } from "../lib/errors.ts";
 import { startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
 import { serveStore } from "./serve.ts";
+import type { ClusterSettings } from "./server_config.ts";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -23,10 +25,38 @@ export const schema = v.strictObject({
         v.string("expected a path"),
         "/var/lib/ja4-platform/store",
       ),
+      cold_dir: v.optional(v.string("expected a path")),
       memory_mb: v.optional(integer(512, 1_048_576), 3072),
       query_memory_mb: v.optional(integer(128, 1_048_576), 1536),
+      keep_free_mb: v.optional(integer(0, 1_048_576), 1024),
     }),
     {},
+  ),
+  cluster: v.optional(
+    v.strictObject({
+      name: v.optional(
+        v.pipe(
+          v.string("expected a name"),
+          v.regex(/^[A-Za-z_]\w*$/, "expected letters, digits and underscores"),
+        ),
+        "ja4",
+      ),
+      native_port: v.optional(integer(1, 65535), 9000),
+      shards: v.pipe(
+        v.array(
+          v.pipe(
+            v.string('expected "host:port"'),
+            v.regex(
+              /^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/,
+              'expected "host:port"',
+            ),
+          ),
+          'expected a list of "host:port"',
+        ),
+        v.minLength(2, "expected at least two shards"),
+      ),
+      secret_file: v.string("expected a path"),
+    }),
   ),
   log: v.optional(
     v.strictObject({
@@ -46,12 +76,20 @@ export const program: Program<typeof schema> = {
   help:
     `Prints one JSON line {"event":"ready","url":...} on stdout when it answers.
 Passwords of the users ja4, web and app are in DIR/secrets.
+With [cluster] it is one of several embedded servers that share the rows by address; see docs/store.md.
 `,
   schema,
-  async run({ config, signal }) {
+  daemon: true,
+  // The engine cannot start twice in a process.
+  reloads: false,
+  async run({ config, signal, ready }) {
     await serveStore({
       listen: config.store.listen,
       dir: config.store.dir,
+      coldDir: config.store.cold_dir,
+      keepFreeBytes: config.store.keep_free_mb * MEBIBYTE,
+      cluster: config.cluster && await clusterOf(config.cluster),
+      ready,
       memoryBytes: config.store.memory_mb * MEBIBYTE,
       queryMemoryBytes: config.store.query_memory_mb * MEBIBYTE,
       log: await startLog("store", config.log.level),
@@ -59,5 +97,22 @@ Passwords of the users ja4, web and app are in DIR/secrets.
     });
   },
 };
+
+async function clusterOf(
+  section: NonNullable<v.InferOutput<typeof schema>["cluster"]>,
+): Promise<ClusterSettings> {
+  const { name, native_port: port, shards, secret_file: file } = section;
+  try {
+    const secret = (await Deno.readTextFile(file)).trim();
+    if (secret.length < 16) throw new Error("it has less than 16 characters");
+    return { name, port, shards, secret };
+  } catch (thrown) {
+    throw new FatalError(
+      "noInput",
+      `Cannot use the secret of the cluster in "${file}": ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
 
 if (import.meta.main) await main(program);

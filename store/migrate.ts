@@ -9,28 +9,61 @@ import {
 import { integer } from "../lib/config.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
-import { readMigrations } from "./migration_files.ts";
+import { type Placeholders, readMigrations } from "./migration_files.ts";
 import { type MigrationStatus, Migrator } from "./migrator.ts";
 import { loadReference } from "./reference.ts";
+
+/** The `[migrate]` section: what the placeholders of the migrations stand for. */
+const migrateSection = v.optional(
+  v.strictObject({
+    cluster: v.optional(
+      v.pipe(
+        v.string("expected a name"),
+        v.regex(/^[\w.-]+$/, "expected the name of a cluster"),
+      ),
+    ),
+    replicated: v.optional(v.boolean("expected true or false"), true),
+    raw_days: v.optional(integer(1, 3650), 30),
+    hot_days: v.optional(integer(1, 3650)),
+    storage_policy: v.optional(
+      v.pipe(
+        v.string("expected a name"),
+        v.regex(/^\w+$/, "expected the name of a storage policy"),
+      ),
+      "tiered",
+    ),
+    agg_days: v.optional(integer(1, 3650), 400),
+    audit_days: v.optional(integer(1, 3650), 1095),
+  }),
+  {},
+);
 
 /** The file migrate.toml. */
 export const schema = v.strictObject({
   clickhouse: clickhouseSection("ja4"),
-  migrate: v.optional(
-    v.strictObject({
-      cluster: v.optional(
-        v.pipe(
-          v.string("expected a name"),
-          v.regex(/^[\w.-]+$/, "expected the name of a cluster"),
-        ),
-      ),
-      raw_days: v.optional(integer(1, 3650), 30),
-      agg_days: v.optional(integer(1, 3650), 400),
-      audit_days: v.optional(integer(1, 3650), 1095),
-    }),
-    {},
-  ),
+  migrate: migrateSection,
 });
+
+/** What the configuration makes of the placeholders, for a connection with `password`. */
+export function placeholdersOf(
+  config: v.InferOutput<typeof schema>,
+  password: string,
+): Placeholders {
+  const { database, username } = config.clickhouse;
+  const { migrate } = config;
+  return {
+    database,
+    cluster: migrate.cluster,
+    replicated: migrate.replicated,
+    rawDays: migrate.raw_days,
+    hotDays: migrate.hot_days,
+    storagePolicy: migrate.storage_policy,
+    aggregateDays: migrate.agg_days,
+    auditDays: migrate.audit_days,
+    username,
+    password,
+  };
+}
 
 /** The program. */
 export const program: Program<typeof schema> = {
@@ -52,15 +85,7 @@ export const program: Program<typeof schema> = {
     await using system = await openDatabase({ ...options, database: "system" });
     const migrator = new Migrator(system, {
       migrations: await readMigrations(),
-      placeholders: {
-        database: options.database,
-        cluster: config.migrate.cluster,
-        rawDays: config.migrate.raw_days,
-        aggregateDays: config.migrate.agg_days,
-        auditDays: config.migrate.audit_days,
-        username: options.username,
-        password: system.password,
-      },
+      placeholders: placeholdersOf(config, system.password),
       holder: `${Deno.hostname()}:${Deno.pid}`,
       onDone: ({ action, migration, statements, durationMs }) =>
         print(

@@ -2,9 +2,15 @@
  * The migrations as files: `NNNN_name/{up,down,verify}.sql`, numbered from 1 without gaps, written
  * once for a single server and for a cluster.
  *
- * Placeholders: `{{db}}`, `{{on_cluster}}`, `{{replicated:Engine(args)}}` (one copy of the data a
- * shard), `{{replicated_global:Engine(args)}}` (one copy for all shards), `{{raw_days}}`,
- * `{{agg_days}}`, `{{audit_days}}` and `{{dict_auth}}`. Any other is an error.
+ * Placeholders; any other is an error:
+ * - `{{db}}`, `{{on_cluster}}`, `{{dict_auth}}`, `{{raw_days}}`, `{{agg_days}}`, `{{audit_days}}`
+ * - `{{replicated:Engine(args)}}`: one copy of the data a shard; `{{replicated_global:Engine(args)}}`:
+ *   one copy for all shards
+ * - `{{local:table}}`: the name of a table whose rows are spread over the shards, `table` on a
+ *   single server and `table_local` on a cluster, where `table` stands for all shards:
+ * - `{{distributed:table, key}}` and `{{drop_distributed:table}}`: the statements for that one;
+ *   nothing on a single server
+ * - `{{raw_ttl:time}}`, `{{raw_storage}}`: how long raw rows stay on the first volume, and at all
  *
  * @module
  */
@@ -32,8 +38,17 @@ export interface Placeholders {
   readonly database: string;
   /** Name of the cluster; absent for a single server. */
   readonly cluster?: string | undefined;
+  /**
+   * Whether the cluster has Keeper, and with it replicated tables and definitions that reach all
+   * servers; without, each server is migrated by itself. @default true
+   */
+  readonly replicated?: boolean | undefined;
   /** How long raw rows, aggregates and the audit log are kept. */
   readonly rawDays: number;
+  /** Days after which raw rows move to the volume `cold`; absent: never. */
+  readonly hotDays?: number | undefined;
+  /** Policy that has this volume. @default "tiered" */
+  readonly storagePolicy?: string | undefined;
   readonly aggregateDays: number;
   readonly auditDays: number;
   /** As whom dictionaries read their tables. */
@@ -96,23 +111,70 @@ export function statementsOf(text: string, values: Placeholders): string[] {
   return splitStatements(substitute(text, values));
 }
 
+/** Whether definitions and rows reach the other servers by themselves. */
+export function isReplicated(
+  { cluster, replicated = true }: Pick<Placeholders, "cluster" | "replicated">,
+): boolean {
+  return cluster !== undefined && replicated;
+}
+
+/** The name of a table that holds the rows of this server. */
+export function localTable(
+  table: string,
+  { cluster }: Pick<Placeholders, "cluster">,
+): string {
+  return cluster === undefined ? table : `${table}_local`;
+}
+
+/** `ON CLUSTER 'name'`, or nothing. */
+export function onCluster(
+  values: Pick<Placeholders, "cluster" | "replicated">,
+): string {
+  return isReplicated(values) ? `ON CLUSTER '${values.cluster}'` : "";
+}
+
+/** What rows with the time `time` live by: a move to the second volume, if there is one, and the end. */
+export function rawTtl(
+  time: string,
+  { rawDays, hotDays }: Pick<Placeholders, "rawDays" | "hotDays">,
+): string {
+  const end = `${time} + INTERVAL ${rawDays} DAY DELETE`;
+  return hotDays === undefined || hotDays >= rawDays
+    ? end
+    : `${time} + INTERVAL ${hotDays} DAY TO VOLUME 'cold', ${end}`;
+}
+
 function substitute(text: string, values: Placeholders): string {
   return text.replaceAll(
     /\{\{(\w+)(?::([^}]+))?\}\}/g,
-    (placeholder, name: string, engine: string | undefined) => {
+    (placeholder, name: string, argument: string = "") => {
       switch (name) {
         case "db":
           return values.database;
         case "on_cluster":
+          return onCluster(values);
+        case "local":
+          return localTable(argument, values);
+        case "distributed":
+          return distributed(argument, values);
+        case "drop_distributed":
           return values.cluster === undefined
             ? ""
-            : `ON CLUSTER '${values.cluster}'`;
+            : `DROP TABLE IF EXISTS ${values.database}.${argument} ${
+              onCluster(values)
+            } SYNC`;
         case "replicated":
-          return replicated(engine ?? "", "{shard}", values);
+          return replicated(argument, "{shard}", values);
         case "replicated_global":
-          return replicated(engine ?? "", "global", values);
+          return replicated(argument, "global", values);
         case "raw_days":
           return String(values.rawDays);
+        case "raw_ttl":
+          return rawTtl(argument, values);
+        case "raw_storage":
+          return values.hotDays === undefined
+            ? ""
+            : `, storage_policy = '${values.storagePolicy ?? "tiered"}'`;
         case "agg_days":
           return String(values.aggregateDays);
         case "audit_days":
@@ -131,14 +193,27 @@ function substitute(text: string, values: Placeholders): string {
   );
 }
 
+/** The table that stands for `table` of all shards, rows spread by the second argument. */
+function distributed(argument: string, values: Placeholders): string {
+  const { cluster, database } = values;
+  if (cluster === undefined) return "";
+  const [, table = "", key = ""] = /^(\w+), (.+)$/.exec(argument) ?? [];
+  const local = localTable(table, values);
+  return `CREATE TABLE IF NOT EXISTS ${database}.${table} ${
+    onCluster(values)
+  } AS ${database}.${local} ENGINE = Distributed('${cluster}', '${database}', '${local}', ${key})`;
+}
+
 /** `MergeTree(args)` on a single server, its Replicated form with a path in Keeper on a cluster. */
 function replicated(
   engine: string,
   shard: string,
-  { cluster }: Placeholders,
+  values: Placeholders,
 ): string {
-  if (cluster === undefined) return engine;
+  if (!isReplicated(values)) return engine;
   const [, family = "", args] = /^(\w+)(?:\((.*)\))?$/.exec(engine) ?? [];
+  // The macros {shard} and {replica} are each server's own; here {replica} must be unique among all
+  // servers where the shard is "global".
   const path = `/clickhouse/tables/${shard}/{database}/{table}`;
   const tail = args ? `, ${args}` : "";
   return `Replicated${family}('${path}', '{replica}'${tail})`;

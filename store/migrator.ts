@@ -9,10 +9,12 @@
  */
 import { type Database, DatabaseError } from "../lib/clickhouse.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
-import { type Sql, sql } from "../lib/sql.ts";
+import { sql } from "../lib/sql.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
 import {
+  isReplicated,
   type Migration,
+  onCluster,
   type Placeholders,
   statementsOf,
 } from "./migration_files.ts";
@@ -67,7 +69,9 @@ export class Migrator {
   constructor(database: Database, options: MigratorOptions) {
     this.#database = database;
     this.#options = options;
-    this.#ledger = new Ledger(database, options.placeholders.database);
+    this.#ledger = new Ledger(database, options.placeholders.database, {
+      replicated: isReplicated(options.placeholders),
+    });
   }
 
   /** What would be done by {@linkcode Migrator.up}, as statements. */
@@ -273,13 +277,10 @@ export class Migrator {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { placeholders, holder } = this.#options;
-    const onCluster: Sql = sql.trusted(
-      statementsOf("{{on_cluster}}", placeholders)[0] ?? "",
-    );
     await using lock = await lockMigrations(this.#database, {
       schema: placeholders.database,
       holder,
-      onCluster,
+      onCluster: sql.trusted(onCluster(placeholders)),
       waitMs: this.#options.lockWaitMs,
       leaseS: this.#options.lockLeaseS,
     });

@@ -24,7 +24,7 @@ const TABLES: Readonly<
       label: "String",
       kind: "String",
       resumed: "Bool",
-      source: "String",
+      origin: "String",
     },
   },
   ref_bots: {

@@ -6,6 +6,7 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
+import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Engine } from "../ffi/chdb.ts";
 import { openDatabase } from "../lib/clickhouse.ts";
@@ -15,9 +16,11 @@ import { invariant } from "../lib/invariant.ts";
 import type { Logger } from "../lib/log.ts";
 import { aborted } from "../lib/shutdown.ts";
 import { sql } from "../lib/sql.ts";
+import { renewDictionaries } from "./dictionaries.ts";
 import { StoreDirectory } from "./directory.ts";
 import { loadLibrary } from "./library.ts";
 import {
+  type ClusterSettings,
   commandLine,
   DATABASE,
   PROFILE,
@@ -31,10 +34,17 @@ export interface ServeOptions {
   /** `address:port`, IPv4. */
   readonly listen: string;
   readonly dir: string;
+  /** Folder of a slower disk for old rows; none without it. */
+  readonly coldDir?: string | undefined;
   readonly memoryBytes: number;
   readonly queryMemoryBytes: number;
+  readonly keepFreeBytes: number;
+  /** The other shards, if this is one. */
+  readonly cluster?: ClusterSettings | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Told once, when it serves: one line. */
+  ready(status: string): void;
 }
 
 /** Milliseconds to the first answer; 1.8 s were measured after kill -9 with 10 M rows. */
@@ -54,6 +64,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
   using directory = await StoreDirectory.open(resolve(options.dir));
   const { hostname, port } = splitAddress(options.listen);
   checkPort(hostname, port);
+  if (options.cluster !== undefined) checkPort(hostname, options.cluster.port);
   const library = loadLibrary();
   await directory.checkVersion(library.version);
   const passwords = await directory.passwords();
@@ -61,8 +72,11 @@ export async function serveStore(options: ServeOptions): Promise<void> {
     hostname,
     port,
     dir: directory.path,
+    coldDir: options.coldDir && await coldFolder(options.coldDir),
     memoryBytes: options.memoryBytes,
     queryMemoryBytes: options.queryMemoryBytes,
+    keepFreeBytes: options.keepFreeBytes,
+    cluster: options.cluster,
     passwordSha256: {
       ja4: sha256(passwords.ja4),
       web: sha256(passwords.web),
@@ -70,6 +84,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
     },
   };
   await directory.writeConfig(settings);
+  await checkSpace(directory.path, options.keepFreeBytes, log);
 
   const engine = library.start(commandLine(settings));
   const url = `http://${hostname}:${port}`;
@@ -79,6 +94,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
     await sendGarbage(hostname, port);
     await firstAnswer(engine, url, signal);
     await checkSettings(url, passwords);
+    await renewAfterRotation(directory, url, passwords);
     await directory.writeVersion(library.version);
     const ready = {
       url,
@@ -87,6 +103,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
       start_ms: Math.round(performance.now() - started),
     };
     log.info("Ready", ready);
+    options.ready(`Serving ${url}`);
     engine.writeLine(JSON.stringify({ event: "ready", ...ready }));
     await Promise.race([aborted(signal), endedByItself(engine)]);
   } finally {
@@ -106,6 +123,65 @@ function checkPort(hostname: string, port: number): void {
       { cause: thrown },
     );
   }
+}
+
+/** Makes the folder for old rows; the engine would say only that a disk cannot be used. */
+async function coldFolder(path: string): Promise<string> {
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    return resolve(path);
+  } catch (thrown) {
+    throw new FatalError(
+      "config",
+      `Cannot use "${path}" for old rows: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
+
+/** A full disk refuses inserts and merges, not queries: so it is told, and no reason not to start. */
+async function checkSpace(
+  dir: string,
+  keepFreeBytes: number,
+  log: Logger,
+): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  const free_bytes = bavail * bsize;
+  if (free_bytes < keepFreeBytes) {
+    log.warn(
+      "The disk is too full: nothing can be stored until there is room",
+      {
+        dir,
+        free_bytes,
+        keep_free_bytes: keepFreeBytes,
+      },
+    );
+  }
+}
+
+/**
+ * Dictionaries read their tables as `ja4`, with the password that they were made with. Where it is
+ * another one now, they are made anew before anyone asks them.
+ */
+async function renewAfterRotation(
+  directory: StoreDirectory,
+  url: string,
+  { ja4: password }: Readonly<Record<User, string>>,
+): Promise<void> {
+  const digest = sha256(password);
+  if (await directory.dictionaryPassword() === digest) return;
+  await using system = await openDatabase({
+    url,
+    database: "system",
+    username: "ja4",
+    password,
+  });
+  await renewDictionaries(system, {
+    database: DATABASE,
+    username: "ja4",
+    password,
+  });
+  await directory.writeDictionaryPassword(digest);
 }
 
 /** Asks /ping until it answers. The first time that is the start; later it is proof of life. */
@@ -179,7 +255,8 @@ async function checkSettings(
   );
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   for (const [name, value] of Object.entries(PROFILE)) {
-    if (name === "enable_http_compression") continue; // the client sets it with each query
+    // Set by each query itself, so what the profile says cannot be read back.
+    if (name === "enable_http_compression") continue;
     invariant(
       found.get(name) === value,
       `the setting ${name} is ${found.get(name)} instead of ${value}`,

@@ -34,17 +34,40 @@ export const SECRET_TABLES = [
   "app_tokens",
 ] as const;
 
+/** Databases that backups are read back into, to prove that they can be; see store/backup.ts. */
+export const CHECK_DATABASE = `${DATABASE}_check`;
+
+/** Name of the storage policy with a second, slower volume for old rows. */
+export const TIERED_POLICY = "tiered";
+
 /** Settings of the server. */
 export interface ServerSettings {
   readonly hostname: string;
   readonly port: number;
   /** Absolute path of the store; data, config and secrets are folders in it. */
   readonly dir: string;
+  /** Absolute path of the folder for rows that have become old; none without it. */
+  readonly coldDir?: string | undefined;
   /** Bytes that all queries together, and each one alone, may use. */
   readonly memoryBytes: number;
   readonly queryMemoryBytes: number;
+  /** Bytes of the disk that inserts and merges leave free. */
+  readonly keepFreeBytes: number;
   /** Hex SHA-256 of the password of each user. */
   readonly passwordSha256: Readonly<Record<User, string>>;
+  /** The servers that this one is a shard beside. */
+  readonly cluster?: ClusterSettings | undefined;
+}
+
+/** Embedded servers that share the rows by address; each one answers for all. */
+export interface ClusterSettings {
+  readonly name: string;
+  /** Where the native protocol is spoken, and with it what the shards say to each other. */
+  readonly port: number;
+  /** `host:port` of each shard, the same list on each of them. */
+  readonly shards: readonly string[];
+  /** What the shards know each other by. */
+  readonly secret: string;
 }
 
 /** Values that the start-up check reads back from the running server. */
@@ -60,21 +83,47 @@ export const PROFILE: Readonly<Record<string, string>> = {
   max_concurrent_queries_for_user: "64",
 };
 
+/**
+ * Limits of each query of the read-only user, who asks what people at the dashboard want to know.
+ * A query may set lower ones for itself, and higher ones: they guard against mistakes, the
+ * server's own memory limit against everything.
+ */
+export const READER_LIMITS: Readonly<Record<string, string>> = {
+  max_execution_time: "60",
+  max_result_rows: "1000000",
+  max_result_bytes: "1000000000",
+  result_overflow_mode: "throw",
+  max_rows_to_read: "2000000000",
+  read_overflow_mode: "throw",
+};
+
 /** config.xml. */
 export function configXml(settings: ServerSettings): string {
+  const { dir, coldDir, cluster } = settings;
   return `<?xml version="1.0"?>
 <!-- Written at each start by "deno task store"; changes are lost. -->
 <clickhouse>
-    <logger>
+  <logger>
     <console>0</console>
     <console_log_level>none</console_log_level>
     <size>10M</size>
     <count>3</count>
   </logger>
-  <users_config>${xml(settings.dir)}/config/users.xml</users_config>
+  <users_config>${xml(dir)}/config/users.xml</users_config>
   <max_server_memory_usage>${settings.memoryBytes}</max_server_memory_usage>
   <max_connections>256</max_connections>
   <keep_alive_timeout>30</keep_alive_timeout>
+  <!-- BACKUP and RESTORE may use files below this folder alone. -->
+  <backups>
+    <allowed_path>${xml(dir)}/backups/</allowed_path>
+  </backups>
+  <storage_configuration>
+    <disks>
+      <default>
+        <keep_free_space_bytes>${settings.keepFreeBytes}</keep_free_space_bytes>
+      </default>${coldDir === undefined ? "" : coldDisk(coldDir)}
+    </disks>${coldDir === undefined ? "" : tieredPolicy()}
+  </storage_configuration>${cluster === undefined ? "" : clusterXml(cluster)}
   <query_log>
     <database>system</database>
     <table>query_log</table>
@@ -83,6 +132,45 @@ export function configXml(settings: ServerSettings): string {
   </query_log>
 </clickhouse>
 `;
+}
+
+function coldDisk(path: string): string {
+  return `
+      <cold>
+        <path>${xml(path)}/</path>
+      </cold>`;
+}
+
+function tieredPolicy(): string {
+  return `
+    <policies>
+      <${TIERED_POLICY}>
+        <volumes>
+          <hot><disk>default</disk></hot>
+          <cold><disk>cold</disk></cold>
+        </volumes>
+      </${TIERED_POLICY}>
+    </policies>`;
+}
+
+/** The shards know each other by a secret, and run what one of them is asked as who asked it. */
+function clusterXml({ name, shards, secret }: ClusterSettings): string {
+  const list = shards.map((address) => {
+    const colon = address.lastIndexOf(":");
+    return `
+      <shard>
+        <replica>
+          <host>${xml(address.slice(0, colon).replace(/^\[|\]$/g, ""))}</host>
+          <port>${xml(address.slice(colon + 1))}</port>
+        </replica>
+      </shard>`;
+  });
+  return `
+  <remote_servers>
+    <${name}>
+      <secret>${xml(secret)}</secret>${list.join("")}
+    </${name}>
+  </remote_servers>`;
 }
 
 /** users.xml: each user with the rights it needs and no more. */
@@ -114,6 +202,11 @@ ${profile}
     </console>
     <reader>
       <readonly>2</readonly>
+${
+    Object.entries(READER_LIMITS).map(([name, value]) =>
+      `      <${name}>${value}</${name}>`
+    ).join("\n")
+  }
     </reader>
   </profiles>
   <users>
@@ -126,8 +219,11 @@ ${profile}
       <grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants>
     </default>${
     user("ja4", "default", [
-      `GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, DROP, TRUNCATE, OPTIMIZE, CHECK, dictGet ON ${DATABASE}.*`,
+      `GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, DROP, TRUNCATE, OPTIMIZE, CHECK, BACKUP, dictGet ON ${DATABASE}.*`,
+      `GRANT SELECT, INSERT, CREATE DATABASE, CREATE TABLE, DROP ON ${CHECK_DATABASE}.*`,
       "GRANT SELECT ON system.*",
+      // Distributed tables, and what a backup is written to.
+      "GRANT CLUSTER, REMOTE ON *.*",
       "GRANT TABLE ENGINE ON *",
       "GRANT SYSTEM FLUSH LOGS, SYSTEM RELOAD DICTIONARY ON *.*",
     ])
@@ -165,6 +261,9 @@ export function commandLine(settings: ServerSettings): string[] {
     `--config-file=${settings.dir}/config/config.xml`,
     `--path=${settings.dir}/data`,
     `--http_port=${settings.port}`,
+    ...(settings.cluster === undefined
+      ? []
+      : [`--tcp_port=${settings.cluster.port}`]),
     `--listen_host=${settings.hostname}`,
     // At warning level the scheduler alone writes 20,000 lines in minutes.
     "--log-level=error",
@@ -174,6 +273,8 @@ export function commandLine(settings: ServerSettings): string[] {
     "--disable_suggestion",
     "--history_file=/dev/null",
     "--query",
-    "SYSTEM START LISTEN HTTP",
+    settings.cluster === undefined
+      ? "SYSTEM START LISTEN HTTP"
+      : "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP",
   ];
 }

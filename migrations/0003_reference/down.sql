@@ -1,4 +1,6 @@
-ALTER TABLE {{db}}.http_events {{on_cluster}}
+{{drop_distributed:http_events}};
+
+ALTER TABLE {{db}}.{{local:http_events}} {{on_cluster}}
     MODIFY COLUMN asn DEFAULT 0,
     MODIFY COLUMN as_org DEFAULT '',
     MODIFY COLUMN country DEFAULT '',
@@ -10,6 +12,8 @@ ALTER TABLE {{db}}.http_events {{on_cluster}}
 DROP DICTIONARY IF EXISTS {{db}}.dict_bots {{on_cluster}} SYNC;
 DROP DICTIONARY IF EXISTS {{db}}.dict_ja4 {{on_cluster}} SYNC;
 DROP DICTIONARY IF EXISTS {{db}}.dict_reputation {{on_cluster}} SYNC;
+DROP DICTIONARY IF EXISTS {{db}}.dict_network_kinds {{on_cluster}} SYNC;
+DROP DICTIONARY IF EXISTS {{db}}.dict_countries {{on_cluster}} SYNC;
 DROP DICTIONARY IF EXISTS {{db}}.dict_networks {{on_cluster}} SYNC;
 
 DROP TABLE IF EXISTS {{db}}.ref_bots {{on_cluster}} SYNC;

@@ -1,14 +1,14 @@
 CREATE TABLE IF NOT EXISTS {{db}}.triage_events {{on_cluster}}
 (
-    ts           DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
-    detection_id String,
+    ts           DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When',
+    detection_id String COMMENT 'Which detection',
     actor        LowCardinality(String) COMMENT 'Login of the analyst, or rule:NAME',
     state        LowCardinality(String) COMMENT 'open, acknowledged, archived or escalated; empty if unchanged',
     verdict      LowCardinality(String) COMMENT 'none, true_positive, false_positive or benign_bot; empty if unchanged',
     assignee     LowCardinality(String) COMMENT 'Empty if unchanged; - for nobody',
-    note         String CODEC(ZSTD(3))
+    note         String COMMENT 'Free text of the analyst' CODEC(ZSTD(3))
 )
-ENGINE = {{replicated:MergeTree}}
+ENGINE = {{replicated_global:MergeTree}}
 ORDER BY (detection_id, ts)
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Append-only: what people said of detections';
@@ -39,30 +39,30 @@ CREATE TABLE IF NOT EXISTS {{db}}.list_entries {{on_cluster}}
 (
     list       LowCardinality(String) COMMENT 'allow, deny or watch',
     kind       LowCardinality(String) COMMENT 'ip, network, ja4 or http_host',
-    value      String,
-    reason     String CODEC(ZSTD(3)),
-    actor      LowCardinality(String),
-    expires_at DateTime('UTC') DEFAULT toDateTime('2100-01-01 00:00:00', 'UTC'),
-    deleted    UInt8 DEFAULT 0,
-    rev        UInt64
+    value      String COMMENT 'Address, network in CIDR, JA4 or host name',
+    reason     String COMMENT 'Why, in words of the analyst' CODEC(ZSTD(3)),
+    actor      LowCardinality(String) COMMENT 'Login of who made it',
+    expires_at DateTime('UTC') DEFAULT toDateTime('2100-01-01 00:00:00', 'UTC') COMMENT 'When it stops to count',
+    deleted    UInt8 DEFAULT 0 COMMENT '1: the entry was removed',
+    rev        UInt64 COMMENT 'Microseconds of the write; the newest row of an entry holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev, deleted)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev, deleted)}}
 ORDER BY (list, kind, value)
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Allow, deny and watch lists';
 
 CREATE TABLE IF NOT EXISTS {{db}}.triage_rules {{on_cluster}}
 (
-    id         String,
-    name       String,
+    id         String COMMENT 'Identifier',
+    name       String COMMENT 'Name that people gave it',
     filter     String COMMENT 'JSON',
     action     LowCardinality(String) COMMENT 'archive, escalate or tag',
-    enabled    Bool,
-    actor      LowCardinality(String),
-    deleted    UInt8 DEFAULT 0,
-    rev        UInt64
+    enabled    Bool COMMENT 'Whether it is in force',
+    actor      LowCardinality(String) COMMENT 'Login of who wrote it',
+    deleted    UInt8 DEFAULT 0 COMMENT '1: the rule was removed',
+    rev        UInt64 COMMENT 'Microseconds of the write; the newest row of an id holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev, deleted)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev, deleted)}}
 ORDER BY id
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'What is done to detections without a person';

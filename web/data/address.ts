@@ -45,8 +45,8 @@ export async function loadAddressFacts(
         toFloat64(sumIf(response_bytes, inside)) AS responseBytes,
         dictGet('dict_networks', 'asn', toIPv6(${address})) AS asn,
         dictGet('dict_networks', 'as_org', toIPv6(${address})) AS as_org,
-        dictGet('dict_networks', 'country', toIPv6(${address})) AS country,
-        dictGet('dict_networks', 'kind', toIPv6(${address})) AS networkKind,
+        dictGet('dict_countries', 'country', toIPv6(${address})) AS country,
+        dictGet('dict_network_kinds', 'kind', toIPv6(${address})) AS networkKind,
         max(entity_5m.bot_name) AS bot_name,
         toUnixTimestamp(min(bucket)) AS first, toUnixTimestamp(max(bucket)) AS last,
         toUInt32(count()) AS n

@@ -38,7 +38,7 @@ export async function loadDetection(
         toFloat64(p_value) AS p_number, round(base, 6) AS base_number, title, summary, tags, reasons, rules,
         toFloat64(requests) AS request_count, windows, user_agent, asn, toString(country) AS country_text,
         dictGet('dict_networks', 'as_org', src_ip) AS as_org,
-        dictGet('dict_networks', 'kind', src_ip) AS network_kind,
+        dictGet('dict_network_kinds', 'kind', src_ip) AS network_kind,
         campaign_id, model_id, state, verdict, assignee
       FROM detections_current WHERE id = ${id}`,
   );

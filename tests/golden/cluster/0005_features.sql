@@ -1,0 +1,164 @@
+CREATE TABLE IF NOT EXISTS ja4.learned_paths ON CLUSTER 'main'
+(
+    http_host  LowCardinality(String),
+    url_path   String CODEC(ZSTD(3)),
+    bits       Float32 COMMENT '-log2 of the share of addresses that fetched it',
+    learned_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', learned_at)
+ORDER BY (http_host, url_path)
+TTL toDateTime(learned_at) + INTERVAL 8 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 1000
+COMMENT 'How popular the documents of each host are among its visitors; rebuilt when the detector learns';
+
+CREATE VIEW IF NOT EXISTS ja4.client_facts ON CLUSTER 'main' AS
+SELECT
+    ts, src_ip, src_port, ja4, url_scheme, http_host, http_method, url_path, url_query, status_code, response_bytes,
+     
+    is_asset OR sec_fetch_dest IN ('image', 'style', 'script', 'font', 'audio', 'video', 'track', 'manifest') AS is_asset,
+    user_agent, ua_family, ua_version, ua_os, sec_ch_ua, sec_ch_ua_platform, accept_language, accept_encoding,
+    sec_fetch_site, sec_fetch_mode, sec_fetch_dest, referrer, cookie_count, http_version, sni, client_alpns, psk OR tls_resumed AS psk, match,
+    tcp_mss, syn_to_hello_us, tcp_rtt_us, asn, country, network_kind, bot_name,
+    if(ja4 = '', '', concat(substring(ja4, 1, 3), '_', splitByChar('_', toString(ja4))[2])) AS ja4_family,
+    multiIf(sec_fetch_mode != '', toString(sec_fetch_mode), http_method = 'POST', 'post', 'get') AS kind,
+    arrayStringConcat(arrayFilter(
+        name -> name NOT IN ('referer', 'cookie', 'content-length', 'content-type', 'origin', 'host', 'connection',
+            'authorization', 'cache-control', 'pragma', 'if-none-match', 'if-modified-since', 'range'),
+        splitByChar(',', toString(header_order))), ',') AS stable_order,
+    if(ip_ttl = 0, '', concat(
+        multiIf(ip_ttl > 128, '255', ip_ttl > 64, '128', ip_ttl > 32, '64', '32'), '|',
+        toString(tcp_options), '|', toString(tcp_wscale))) AS tcp_signature,
+     
+    concat(substring(hex(IPv6StringToNum(toString(src_ip))), 1,
+        if(startsWith(toString(src_ip), '::ffff:'), 30, 12)), '|', toString(tcp_window)) AS network,
+     
+    sec_fetch_dest IN ('document', 'empty', '') AND NOT is_asset
+        AND NOT (sec_fetch_mode = 'cors' AND referrer != '' AND cookie_count > 0) AS is_document,
+    cityHash64(ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss, accept_encoding,
+        accept_language) AS signature
+FROM ja4.http_events
+WHERE match != 'tls_only';
+
+CREATE VIEW IF NOT EXISTS ja4.window_facts ON CLUSTER 'main' AS
+WITH
+    raw AS (
+        SELECT
+            toStartOfInterval(facts.ts, toIntervalSecond({win:UInt32})) AS window_start,
+            facts.src_ip AS src_ip, facts.ja4 AS ja4, facts.http_host AS http_host,
+            count() AS requests,
+            min(facts.ts) AS first_ts, max(facts.ts) AS last_ts,
+            anyHeavy(facts.user_agent) AS user_agent, anyHeavy(facts.ua_family) AS ua_family, max(facts.ua_version) AS ua_version,
+            anyHeavy(facts.ua_os) AS ua_os, any(facts.asn) AS asn, any(facts.country) AS country,
+            any(facts.network_kind) AS network_kind, max(toString(facts.bot_name)) AS bot_name,
+            uniq(facts.user_agent) AS user_agents, countIf(facts.user_agent = '') AS without_user_agent,
+            anyHeavy(url_path) AS top_path, anyHeavy(http_method) AS top_method, any(sni) AS any_sni,
+            max(match IN ('conn', 'window')) AS has_tls,
+            sumMap(map(signature, toUInt64(1))) AS signatures,
+            uniq(stable_order) AS orders,
+
+             
+            countIf(facts.ja4 != '' AND http_version = '2'
+                AND if(client_alpns != '', position(client_alpns, 'h2') = 0, substring(facts.ja4, 9, 2) != 'h2')) AS alpn_mismatches,
+            countIf(facts.ja4 != '' AND sni = '' AND substring(facts.ja4, 4, 1) = 'i') AS without_sni,
+            countIf(facts.ja4 != '' AND sni != '' AND sni != http_host) + without_sni AS sni_mismatches,
+            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89 AND position(facts.user_agent, 'CriOS/') = 0
+                 
+                AND url_scheme != 'http' AND (
+                (sec_ch_ua = '' AND position(stable_order, 'sec-ch-ua') = 0)
+                OR sec_ch_ua != '' AND position(sec_ch_ua, concat('v="', toString(facts.ua_version), '"')) = 0
+                OR (sec_ch_ua_platform != '' AND facts.ua_os IN ('windows', 'macos', 'linux', 'android', 'chromeos')
+                    AND position(lower(replaceAll(sec_ch_ua_platform, ' ', '')), facts.ua_os) = 0))) AS hint_mismatches,
+            countIf(facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 89
+                AND position(facts.user_agent, 'CriOS/') = 0 AND url_scheme != 'http' AND sec_ch_ua = '' AND sec_fetch_mode = '' AND stable_order != ''
+                AND position(stable_order, 'sec-') = 0) AS hollow_chrome,
+             
+            countIf((facts.ua_family IN ('chrome', 'edge', 'opera', 'headless_chrome') AND facts.ua_version >= 80
+                    OR facts.ua_family = 'firefox' AND facts.ua_version >= 90 OR facts.ua_family = 'safari' AND facts.ua_version >= 17)
+                AND sec_fetch_mode = '' AND url_scheme != 'http' AND position(stable_order, 'sec-fetch-mode') = 0) AS without_sec_fetch,
+            countIf((sec_fetch_mode = 'navigate' AND sec_fetch_dest = 'empty')
+                OR (sec_fetch_site = 'none' AND position(referrer, http_host) > 0)) AS impossible_sec_fetch,
+            countIf(accept_language = '') AS without_language,
+
+            uniq(src_port) AS connections,
+            uniqIf(src_port, psk) AS resumed_connections,
+            groupUniqArrayIf(256)((src_port, syn_to_hello_us), syn_to_hello_us > 0) AS hello_gaps,
+            groupUniqArrayIf(256)((src_port, greatest(0, toInt64(syn_to_hello_us) - toInt64(tcp_rtt_us))), syn_to_hello_us > 0 AND tcp_rtt_us > 0) AS proxy_gaps,
+
+            mapValues(sumMap(map(intDiv(toUnixTimestamp64Micro(facts.ts), 10000000), toUInt64(1)))) AS per_10s,
+            arraySort(groupArrayIf(4096)(intDiv(toUnixTimestamp64Micro(facts.ts), 1000), is_document)) AS document_ms,
+            countIf(is_document) AS documents,
+            countIf(is_asset) AS assets,
+            entropy(url_path) AS path_bits,
+            avgIf(if(paths.bits = 0, {cold:Float32}, paths.bits), is_document) AS cold_bits,
+            arrayMap(pair -> pair.2, arraySort(groupArrayIf(1024)(
+                (facts.ts, toUInt64OrZero(extract(facts.url_path, '(\\d{2,9})\\D*$'))),
+                is_document AND match(facts.url_path, '\\d{2}')))) AS ids,
+
+            countIf(status_code BETWEEN 400 AND 499) AS client_errors,
+            uniqIf(url_path, status_code = 404) AS not_found_paths,
+            countIf(status_code IN (401, 402, 403, 429)) AS auth_failures,
+            countIf(status_code = 401) AS unauthorized,
+            countIf(multiSearchAnyCaseInsensitive(url_path, probes)) AS probes_hit,
+            uniqIf(url_path, multiSearchAnyCaseInsensitive(url_path, probes)) AS probe_paths,
+            countIf(http_method = 'POST' AND match(lower(url_path), sign_in)) AS sign_in_posts,
+            countIf(http_method = 'POST' AND status_code IN (401, 403, 429) AND match(lower(url_path), sign_in)) AS sign_in_failures,
+            countIf(http_method = 'GET' AND match(lower(url_path), sign_in)) AS sign_in_views,
+            countIf(http_method NOT IN ('GET', 'POST')) AS odd_methods,
+            countIf(http_method IN ('TRACE', 'TRACK', 'PROPFIND', 'CONNECT', 'DEBUG')) AS forbidden_methods,
+            uniqIf(url_query, url_query != '') AS queries,
+            countIf(is_document AND referrer = '') AS documents_without_referrer,
+            argMinIf(referrer, facts.ts, is_document) = '' AS first_without_referrer,
+            countIf(cookie_count = 0) AS without_cookie,
+            argMin(cookie_count, facts.ts) = 0 AS first_without_cookie,
+            stddevPopIf(response_bytes, is_document) / (avgIf(response_bytes, is_document) + 1) AS page_size_cv,
+            sum(response_bytes) AS bytes
+        FROM ja4.client_facts AS facts
+        LEFT JOIN (SELECT http_host, url_path, bits FROM ja4.learned_paths FINAL) AS paths
+            ON paths.http_host = facts.http_host AND paths.url_path = facts.url_path
+        WHERE facts.ts >= {from:DateTime64(6, 'UTC')} AND facts.ts < {to:DateTime64(6, 'UTC')}
+        GROUP BY window_start, src_ip, ja4, http_host
+    ),
+    ['/.env', '/.git', '/.aws', 'wp-login', 'wp-admin', 'xmlrpc.php', 'phpmyadmin', '/cgi-bin', '/actuator', 'etc/passwd',
+     '/vendor/phpunit', '/boaform', '/owa/', '/solr/', '/manager/html', '/server-status', '/hnap1', '/.svn', '/.ds_store',
+     '/id_rsa', '/web.config', '/wp-content/plugins', '/autodiscover', '/telescope', '/_ignition', '/.vscode'] AS probes,
+    'log-?in|sign-?in|logon|auth|session|checkout|payment' AS sign_in,
+    arrayFilter((ms, gap, i) -> i = 1 OR gap > 400, document_ms, arrayDifference(document_ms), arrayEnumerate(document_ms)) AS starts,
+    arrayPopFront(arrayDifference(starts)) AS pauses,
+    arrayMap(pause -> floor(2 * log2(pause + 1)), pauses) AS pause_bins,
+    arrayReduce('entropy', pause_bins) AS pause_bits,
+    arrayReduce('avg', pauses) AS pause_mean,
+    arrayPopFront(arrayDifference(ids)) AS steps
+SELECT
+    window_start, src_ip, ja4, http_host, requests, first_ts, last_ts, user_agent, ua_family, ua_version, ua_os, asn,
+    country, network_kind, bot_name, user_agents, without_user_agent, top_path, top_method, any_sni, has_tls,
+    signatures, orders, alpn_mismatches, sni_mismatches, without_sni, hint_mismatches, hollow_chrome,
+    without_sec_fetch, impossible_sec_fetch, without_language, connections,
+    sum(resumed_connections) OVER same_client AS client_resumed,
+    sum(connections) OVER same_client AS client_connections,
+    ifNotFinite(arrayReduce('median', arrayMap(pair -> pair.2, hello_gaps)), 0) / 1000 AS hello_ms,
+    ifNotFinite(arrayReduce('median', arrayMap(pair -> pair.2, proxy_gaps)), 0) / 1000 AS proxy_ms,
+    arrayMax(per_10s) AS peak_10s,
+    documents, assets, path_bits, if(documents = 0, 0, cold_bits) AS cold_bits,
+    length(pauses) AS pause_count,
+    if(pause_count >= 4, arrayReduce('median', pauses), 0) AS pause_ms,
+    if(pause_count >= 4, arrayReduce('stddevPop', pauses) / (pause_mean + 1), 0) AS pause_cv,
+    if(pause_count >= 4, log2(least(pause_count, 16)) - pause_bits, 0) AS pause_bits_missing,
+    if(pause_count >= 4, arrayMax(arrayMap(bin -> countEqual(pause_bins, bin), pause_bins)) / pause_count, 0) AS pause_mode_share,
+    if(pause_count >= 4, abs(arraySum((a, b) -> (a - pause_mean) * (b - pause_mean), arrayPopFront(pauses), arrayPopBack(pauses))
+        / (pow(arrayReduce('stddevPop', pauses), 2) * pause_count + 1)), 0) AS pause_echo,
+    if(length(steps) > 2, arrayCount(step -> step BETWEEN 1 AND 20, steps) / length(steps) * log2(1 + length(steps)), 0) AS id_walk,
+    client_errors, not_found_paths, auth_failures, unauthorized, probes_hit, probe_paths, sign_in_posts,
+    sign_in_failures, sign_in_views, odd_methods, forbidden_methods, queries,
+    greatest(0, toInt64(documents_without_referrer) - first_without_referrer) AS later_without_referrer,
+    greatest(0, toInt64(without_cookie) - first_without_cookie) AS later_without_cookie,
+    if(documents > 3, page_size_cv, -1) AS page_size_cv,
+    bytes
+FROM raw
+WINDOW same_client AS (PARTITION BY window_start, src_ip, http_host);
+
+-- down
+DROP VIEW IF EXISTS ja4.window_facts ON CLUSTER 'main' SYNC;
+
+DROP VIEW IF EXISTS ja4.client_facts ON CLUSTER 'main' SYNC;
+
+DROP TABLE IF EXISTS ja4.learned_paths ON CLUSTER 'main' SYNC;
