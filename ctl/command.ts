@@ -1,0 +1,79 @@
+/** What a subcommand of ja4ctl is made of, and what it is given. @module */
+import type { ParseArgsConfig } from "node:util";
+import * as v from "valibot";
+import {
+  clickhouseSection,
+  type Database,
+  type DatabaseOptions,
+  databaseOptions,
+  openDatabase,
+} from "../lib/clickhouse.ts";
+import { CONFIG_DIR, type Invocation } from "../lib/program.ts";
+import { passwordFile } from "./host_config.ts";
+import type { PartConfig, PartName } from "./parts.ts";
+
+/** The file ja4ctl.toml. */
+export const schema = v.strictObject({
+  ctl: v.optional(
+    v.strictObject({
+      config_dir: v.optional(v.string("expected a path"), CONFIG_DIR),
+    }),
+    {},
+  ),
+  clickhouse: clickhouseSection("ja4"),
+  app: clickhouseSection("app"),
+});
+
+/** Options of a command line, by long name. */
+export type Options = Invocation<unknown>["options"];
+
+/** What a subcommand works with. */
+export interface Context {
+  readonly config: v.InferOutput<typeof schema>;
+  /** The parts' configuration on this host. */
+  readonly configs: Readonly<Record<PartName, PartConfig>>;
+  readonly signal: AbortSignal;
+  /** Opens the database with the rights of one of the two accounts that ja4ctl uses. */
+  open(account: "clickhouse" | "app"): Promise<Database>;
+}
+
+/** A subcommand. */
+export interface Command {
+  readonly name: string;
+  /** Its arguments, such as `NAME`; "" for none. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options?: NonNullable<ParseArgsConfig["options"]>;
+  /** Lines of `--help` about its options: how each is written, and what it does. */
+  readonly optionHelp?: readonly (readonly [string, string])[];
+  /**
+   * Returns the exit code.
+   *
+   * @throws {FatalError} `usage` if the arguments are not what `usage` says.
+   */
+  run(
+    context: Context,
+    args: readonly string[],
+    options: Options,
+  ): Promise<number>;
+}
+
+/** Opens the database; with the embedded store's own password where none is configured. */
+export async function openWith(
+  section: v.InferOutput<typeof schema>["clickhouse"],
+  store: PartConfig,
+): Promise<Database> {
+  const options: DatabaseOptions = databaseOptions(section);
+  const given = section.password !== undefined ||
+    section.password_file !== undefined;
+  return await openDatabase(
+    given
+      ? options
+      : { ...options, passwordFile: passwordFile(store, section.username) },
+  );
+}
+
+/** Writes a line to stdout. */
+export function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
