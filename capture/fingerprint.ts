@@ -59,6 +59,16 @@ export function fingerprintFile(
   sink: LineSink,
 ): void {
   using file = openInput(path);
+  fingerprintInput(parser, path, file, sink);
+}
+
+/** As {@linkcode fingerprintFile}, for what is open already. */
+export function fingerprintInput(
+  parser: Parser,
+  path: string,
+  file: Input,
+  sink: LineSink,
+): void {
   const before = parser.counters();
   const { complete, malformed, truncated, gap, sslv2 } = before;
   parser.beginFile({
@@ -103,13 +113,14 @@ function readPieces(
   return kept > 0 ? "it ends within a packet" : undefined;
 }
 
-/** What {@linkcode fingerprintFile} reads from. */
-interface Input extends Disposable {
+/** A file or a pipe. */
+export interface Input {
+  /** As `Deno.FsFile.readSync` does; null at the end. */
   readSync(bytes: Uint8Array): number | null;
 }
 
 /** @throws {FatalError} `noInput` */
-function openInput(path: string): Input {
+function openInput(path: string): Input & Disposable {
   if (path === "-") {
     return {
       readSync: (bytes) => Deno.stdin.readSync(bytes),
