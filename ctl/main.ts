@@ -3,10 +3,11 @@ import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Command, openWith, schema } from "./command.ts";
 import { doctor } from "./commands/doctor.ts";
+import { grants } from "./commands/grants.ts";
 import { login } from "./commands/login.ts";
 import { readConfigs } from "./host_config.ts";
 
-const COMMANDS: readonly Command[] = [doctor, login];
+const COMMANDS: readonly Command[] = [doctor, grants, login];
 
 /** The program. */
 export const program: Program<typeof schema> = {

@@ -1,0 +1,105 @@
+/** `ja4ctl grants`. @module */
+import { EXIT, FatalError, messageOf } from "../../lib/errors.ts";
+import { type Command, type Context, print } from "../command.ts";
+import { flagsFile, missingGrants, unitFile } from "../grants.ts";
+import { PART_NAMES, type PartName } from "../parts.ts";
+
+/** Folders of the packages; the launcher reads the second after the first. */
+const SHIPPED = "/usr/share/ja4-platform/flags";
+const UNITS = "/etc/systemd/system";
+
+export const grants: Command = {
+  name: "grants",
+  usage: "",
+  summary: "allows each part what its configuration names, and nothing else",
+  async run(context, args) {
+    if (args.length > 0) {
+      throw new FatalError("usage", "grants takes no arguments\nTry --help");
+    }
+    const changed = await writeGrants(context);
+    for (const path of changed) print(path);
+    if (changed.length > 0) {
+      print("Run systemctl daemon-reload, and restart what has changed");
+    }
+    return EXIT.ok;
+  },
+};
+
+/**
+ * Brings the launcher's flags and the units up to the parts' configuration; returns the files that
+ * were written or removed.
+ *
+ * @throws {FatalError} `noPermission` if they cannot be.
+ */
+export async function writeGrants(context: Context): Promise<string[]> {
+  const changed: string[] = [];
+  for (const part of PART_NAMES) {
+    const flags = await readOrNothing(`${SHIPPED}/${part}`);
+    if (flags === undefined) continue;
+    const missing = missingGrants(flags, context.configs[part].content);
+    const files = {
+      [`${context.config.ctl.config_dir}/flags/${part}`]: flagsFile(
+        part,
+        missing,
+      ),
+      [`${UNITS}/ja4-${part}.service.d/20-grants.conf`]: unitFile(
+        part,
+        missing,
+      ),
+    };
+    for (const [path, text] of Object.entries(files)) {
+      if (await bring(path, text)) changed.push(path);
+    }
+  }
+  return changed;
+}
+
+/** What `part`'s configuration names and its flags do not allow, as `kind value`. */
+export async function lackingGrants(
+  context: Pick<Context, "configs" | "config">,
+  part: PartName,
+): Promise<string[]> {
+  const shipped = await readOrNothing(`${SHIPPED}/${part}`);
+  if (shipped === undefined) return [];
+  const own = await readOrNothing(
+    `${context.config.ctl.config_dir}/flags/${part}`,
+  );
+  // Later lines stand beside earlier ones, as for the program itself.
+  const missing = missingGrants(shipped, context.configs[part].content);
+  const added = own ?? "";
+  return Object.entries(missing).flatMap(([kind, values]) =>
+    values.filter((value) => !added.includes(value))
+      .map((value) => `${kind} ${value}`)
+  );
+}
+
+/** Writes or removes a file so that it is as it should be; returns whether it was not. */
+async function bring(path: string, text: string | undefined): Promise<boolean> {
+  const old = await readOrNothing(path);
+  if (old === text) return false;
+  try {
+    if (text === undefined) await Deno.remove(path);
+    else {
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), {
+        recursive: true,
+      });
+      await Deno.writeTextFile(path, text);
+    }
+    return true;
+  } catch (thrown) {
+    throw new FatalError(
+      "noPermission",
+      `Cannot write "${path}": ${messageOf(thrown)}; run as root`,
+      { cause: thrown },
+    );
+  }
+}
+
+async function readOrNothing(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return undefined;
+    throw thrown;
+  }
+}
