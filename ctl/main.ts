@@ -5,9 +5,10 @@ import { type Command, openWith, schema } from "./command.ts";
 import { doctor } from "./commands/doctor.ts";
 import { grants } from "./commands/grants.ts";
 import { login } from "./commands/login.ts";
+import { setup } from "./commands/setup.ts";
 import { readConfigs } from "./host_config.ts";
 
-const COMMANDS: readonly Command[] = [doctor, grants, login];
+const COMMANDS: readonly Command[] = [doctor, grants, login, setup];
 
 /** The program. */
 export const program: Program<typeof schema> = {

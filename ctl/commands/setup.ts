@@ -1,0 +1,237 @@
+/** `ja4ctl setup`: from installed packages to a running pipeline. @module */
+import { FatalError, messageOf } from "../../lib/errors.ts";
+import { eventuallyTrue } from "../wait.ts";
+import { type Command, type Context, type Options, print } from "../command.ts";
+import { passwordFile, readConfigs } from "../host_config.ts";
+import { runToEnd } from "../process.ts";
+import { defaultInterface } from "../routes.ts";
+import { setKey } from "../toml_edit.ts";
+import { doctor } from "./doctor.ts";
+import { writeGrants } from "./grants.ts";
+import { login } from "./login.ts";
+
+/** What setup asks for. */
+interface Answers {
+  readonly interface: string;
+  readonly ports: readonly number[];
+  /** Undefined: the embedded store of this host. */
+  readonly clickhouse: string | undefined;
+}
+
+/** Accounts of the database: who reads each password on this host. */
+const ACCOUNTS = [
+  { account: "ja4", group: "ja4" },
+  { account: "web", group: "ja4-web" },
+  { account: "app", group: "ja4-web" },
+] as const;
+
+const SECRETS = "secrets";
+const STORE_UNIT = "/usr/lib/systemd/system/ja4-store.service";
+const UNITS = ["correlate", "detect", "capture", "web"] as const;
+/** Longest that the store may take to its first passwords, milliseconds. */
+const STORE_START_MS = 60_000;
+
+export const setup: Command = {
+  name: "setup",
+  usage: "",
+  summary: "configures this host, starts the parts, and looks at the result",
+  options: {
+    interface: { type: "string" },
+    ports: { type: "string" },
+    clickhouse: { type: "string" },
+    yes: { type: "boolean" },
+  },
+  optionHelp: [
+    ["--interface NAME", "to capture on (default: that of the default route)"],
+    ["--ports LIST", "TLS ports of the web server (default: 443)"],
+    [
+      "--clickhouse URL",
+      'a ClickHouse of your own, or "embedded" (default where it is installed)',
+    ],
+    ["--yes", "take the defaults, ask nothing"],
+  ],
+  async run(context, args, options) {
+    if (args.length > 0) {
+      throw new FatalError("usage", "setup takes no arguments\nTry --help");
+    }
+    if (Deno.uid() !== 0) {
+      throw new FatalError(
+        "noPermission",
+        "setup needs root: sudo ja4ctl setup",
+      );
+    }
+    const answers = await ask(options);
+    const dir = context.config.ctl.config_dir;
+    await configure(dir, answers);
+    if (answers.clickhouse === undefined) {
+      await startStore(context);
+    } else {
+      await checkPasswords(dir);
+    }
+    await writeGrants({ ...context, configs: await readConfigs(dir) });
+    await step("Migrating the schema", "ja4-migrate", ["up"], {
+      JA4_CLICKHOUSE__URL: answers.clickhouse ?? context.config.clickhouse.url,
+      JA4_CLICKHOUSE__PASSWORD_FILE: `${dir}/${SECRETS}/ja4.password`,
+    });
+    await step("Starting the parts", "systemctl", ["daemon-reload"]);
+    await systemctl(["enable", "--quiet", "ja4.target"]);
+    await systemctl([
+      "enable",
+      "--quiet",
+      ...UNITS.map((name) => `ja4-${name}.service`),
+    ]);
+    await systemctl(["restart", ...UNITS.map((name) => `ja4-${name}.service`)]);
+    const fresh = { ...context, configs: await readConfigs(dir) };
+    print("");
+    const code = await doctor.run(fresh, [], {});
+    print("\nLog in to the dashboard (the link works once, for an hour):");
+    await login.run(fresh, ["admin"], { role: "admin" });
+    return code;
+  },
+};
+
+/** What the options say, and what a person at the terminal answers to the rest. */
+async function ask(options: Options): Promise<Answers> {
+  const interactive = options["yes"] !== true && Deno.stdin.isTerminal();
+  const question = (text: string, fallback: string): string =>
+    interactive ? prompt(`${text}:`, fallback) ?? fallback : fallback;
+  const embedded = await isInstalled(STORE_UNIT);
+  const name = text(options["interface"]) ??
+    question("Interface to capture on", await defaultInterface() ?? "any");
+  const ports = text(options["ports"]) ?? question("TLS ports", "443");
+  const url = text(options["clickhouse"]) ??
+    question(
+      'URL of your ClickHouse, or "embedded"',
+      embedded ? "embedded" : "http://127.0.0.1:8123",
+    );
+  if (url === "embedded" && !embedded) {
+    throw new FatalError(
+      "unavailable",
+      "The embedded store is not installed: install ja4-platform-store, or give --clickhouse URL",
+    );
+  }
+  if (url !== "embedded" && !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
+    throw new FatalError(
+      "usage",
+      `Cannot use "${url}" as the address of ClickHouse: expected http://HOST:8123 or https://HOST:8443`,
+    );
+  }
+  return {
+    interface: name,
+    ports: parsePorts(ports),
+    clickhouse: url === "embedded" ? undefined : url,
+  };
+}
+
+function text(option: Options[string]): string | undefined {
+  return typeof option === "string" ? option : undefined;
+}
+
+function parsePorts(list: string): number[] {
+  const ports = list.split(/[\s,]+/).filter((item) => item !== "").map(Number);
+  const valid = ports.length > 0 &&
+    ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536);
+  if (valid) return ports;
+  throw new FatalError(
+    "usage",
+    `Cannot use the ports "${list}": expected numbers from 1 to 65535, with commas`,
+  );
+}
+
+/** Writes the answers into the parts' files, key by key. */
+async function configure(dir: string, answers: Answers): Promise<void> {
+  const url = answers.clickhouse ?? "http://127.0.0.1:8123";
+  const edits: Record<string, readonly (readonly [string, string, unknown])[]> =
+    {
+      capture: [
+        ["capture", "interface", answers.interface],
+        ["capture", "ports", answers.ports],
+      ],
+      correlate: [["clickhouse", "url", url]],
+      detect: [["clickhouse", "url", url]],
+      web: [["clickhouse", "url", url], ["app", "url", url]],
+    };
+  for (const [part, keys] of Object.entries(edits)) {
+    const path = `${dir}/${part}.toml`;
+    const old = await Deno.readTextFile(path);
+    let text = old;
+    for (const [section, key, value] of keys) {
+      text = setKey(text, section, key, value as string);
+    }
+    if (text === old) continue;
+    // In place: owner, group and mode stay.
+    await Deno.writeTextFile(path, text);
+    print(`Changed ${path}`);
+  }
+}
+
+/** Starts the embedded store and gives each part the password that it drew for it. */
+async function startStore(context: Context): Promise<void> {
+  const dir = context.config.ctl.config_dir;
+  const store = context.configs.store;
+  print("Starting the embedded store");
+  await systemctl(["daemon-reload"]);
+  await systemctl(["enable", "--quiet", "--now", "ja4-store.service"]);
+  for (const { account, group } of ACCOUNTS) {
+    const from = passwordFile(store, account);
+    await eventuallyTrue(
+      () => isInstalled(from),
+      STORE_START_MS,
+      context.signal,
+      `The store has not written "${from}"; see journalctl -u ja4-store`,
+    );
+    await runToEnd("install", [
+      "-m",
+      "0640",
+      "-o",
+      "root",
+      "-g",
+      group,
+      from,
+      `${dir}/${SECRETS}/${account}.password`,
+    ]);
+  }
+}
+
+/** Where the database is another's, its passwords are for the administrator to bring. */
+async function checkPasswords(dir: string): Promise<void> {
+  const missing: string[] = [];
+  for (const { account, group } of ACCOUNTS) {
+    const path = `${dir}/${SECRETS}/${account}.password`;
+    if (await isInstalled(path)) {
+      await runToEnd("chown", [`root:${group}`, path]);
+      await Deno.chmod(path, 0o640);
+    } else missing.push(path);
+  }
+  if (missing.length === 0) return;
+  throw new FatalError(
+    "noInput",
+    `Write the password of each account of your ClickHouse into its file, then run setup again:\n${
+      missing.join("\n")
+    }`,
+  );
+}
+
+async function isInstalled(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return false;
+    throw new FatalError("noPermission", messageOf(thrown), { cause: thrown });
+  }
+}
+
+async function step(
+  what: string,
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  print(what);
+  await runToEnd(command, args, { env });
+}
+
+async function systemctl(args: readonly string[]): Promise<void> {
+  await runToEnd("systemctl", args);
+}
