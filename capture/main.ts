@@ -32,9 +32,10 @@ const REOPEN_MS = { first: 250, longest: 5000 } as const;
 /** The program behind `deno task capture`. */
 export const program: Program<typeof captureSchema> = {
   name: "capture",
+  daemon: true,
   summary: "Captures TLS ClientHellos and sends their fingerprints",
   schema: captureSchema,
-  async run({ config, signal }) {
+  async run({ config, signal, ready }) {
     checkFilter(config.capture.filter, ETHERNET);
     checkOutlets(config);
     const log = await startLog("capture", config.log.level);
@@ -80,6 +81,7 @@ export const program: Program<typeof captureSchema> = {
         () => emitStats(sensor, outlets),
         config.capture.stats_interval_s * 1000,
       );
+      ready(`Capturing on ${config.capture.interface}`);
       await capturePackets(run);
     } finally {
       clearInterval(stats);

@@ -22,20 +22,22 @@ import { type CycleReport, Detector } from "./detector.ts";
 /** The daemon. */
 export const program: Program<typeof schema> = {
   name: "detect",
+  daemon: true,
   summary: "Scores the windows of every client and writes explained detections",
   help: `Health, readiness and metrics are on [health] listen (127.0.0.1:8080).
 `,
   schema,
-  async run({ config, signal }) {
+  async run({ config, signal, ready }) {
     const log = await startLog("detect", config.log.level);
     await using db = await openDatabase(databaseOptions(config.clickhouse));
-    await new Daemon(db, { config, log }).run(signal);
+    await new Daemon(db, { config, log, ready }).run(signal);
   },
 };
 
 interface Context {
   readonly config: v.InferOutput<typeof schema>;
   readonly log: Logger;
+  ready(status: string): void;
 }
 
 /** Runs cycles and says how they went. A database that is away is waited for. */
@@ -57,13 +59,14 @@ class Daemon {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { config, log } = this.#context;
+    const { config, log, ready } = this.#context;
     const health = serveHealth({
       listen: config.health.listen,
       registry: this.#registry,
       notReady: () => this.#failure === undefined ? [] : [this.#failure],
       signal,
     });
+    ready(`A cycle every ${config.detect.cycle_s} s`);
     log.info("Started", {
       cycle_s: config.detect.cycle_s,
       health: health.port,
