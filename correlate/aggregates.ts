@@ -107,7 +107,10 @@ interface Definition {
   readonly select: Sql;
 }
 
-/** Undefined where the database has no such view. */
+/**
+ * Undefined where the database has no such view, or where the target stands for the tables of
+ * several shards: each of these follows its rows by the token of the insert.
+ */
 async function definitionOf(
   database: RepairDatabase,
   { view, target, window, counters }: Aggregate,
@@ -117,7 +120,8 @@ async function definitionOf(
     sql`SELECT as_select AS select,
         (SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns
           WHERE database = currentDatabase() AND table = ${target}) AS columns
-      FROM system.tables WHERE database = currentDatabase() AND name = ${view}`,
+      FROM system.tables WHERE database = currentDatabase() AND name = ${view}
+        AND (SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = ${target}) != 'Distributed'`,
     { signal },
   );
   if (found === undefined) return undefined;

@@ -299,6 +299,8 @@ export class Database implements AsyncDisposable {
             async_insert: 0,
             insert_deduplicate: 1,
             deduplicate_blocks_in_dependent_materialized_views: 1,
+            // Where the table stands for several shards, they all have their rows when the answer comes.
+            distributed_foreground_insert: 1,
             ...(options.token === undefined
               ? {}
               : { insert_deduplication_token: options.token }),

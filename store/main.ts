@@ -9,16 +9,20 @@ import type { ClusterSettings } from "./server_config.ts";
 
 const MEBIBYTE = 2 ** 20;
 
+/** Where to listen; the engine's console has its rights on ::1 (see server_config.ts), so never there. */
+function ipv4Address(): v.GenericSchema<string, string> {
+  return v.pipe(
+    listenAddress(),
+    v.check((text) => !text.startsWith("["), "expected an IPv4 address"),
+  );
+}
+
 /** The file store.toml. */
 export const schema = v.strictObject({
   store: v.optional(
     v.strictObject({
       listen: v.optional(
-        v.pipe(
-          listenAddress(),
-          // The engine's console has its rights on ::1; see server_config.ts.
-          v.check((text) => !text.startsWith("["), "expected an IPv4 address"),
-        ),
+        ipv4Address(),
         "127.0.0.1:8123",
       ),
       dir: v.optional(
@@ -41,7 +45,7 @@ export const schema = v.strictObject({
         ),
         "ja4",
       ),
-      native_port: v.optional(integer(1, 65535), 9000),
+      listen: v.optional(ipv4Address(), "127.0.0.1:9000"),
       shards: v.pipe(
         v.array(
           v.pipe(
@@ -101,11 +105,11 @@ With [cluster] it is one of several embedded servers that share the rows by addr
 async function clusterOf(
   section: NonNullable<v.InferOutput<typeof schema>["cluster"]>,
 ): Promise<ClusterSettings> {
-  const { name, native_port: port, shards, secret_file: file } = section;
+  const { name, listen, shards, secret_file: file } = section;
   try {
     const secret = (await Deno.readTextFile(file)).trim();
     if (secret.length < 16) throw new Error("it has less than 16 characters");
-    return { name, port, shards, secret };
+    return { name, listen, shards, secret };
   } catch (thrown) {
     throw new FatalError(
       "noInput",

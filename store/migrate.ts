@@ -13,6 +13,8 @@ import { type Placeholders, readMigrations } from "./migration_files.ts";
 import { type MigrationStatus, Migrator } from "./migrator.ts";
 import { loadReference } from "./reference.ts";
 
+const BY_DEFAULT = true;
+
 /** The `[migrate]` section: what the placeholders of the migrations stand for. */
 const migrateSection = v.optional(
   v.strictObject({
@@ -22,7 +24,7 @@ const migrateSection = v.optional(
         v.regex(/^[\w.-]+$/, "expected the name of a cluster"),
       ),
     ),
-    replicated: v.optional(v.boolean("expected true or false"), true),
+    replicated: v.optional(v.boolean("expected true or false"), BY_DEFAULT),
     raw_days: v.optional(integer(1, 3650), 30),
     hot_days: v.optional(integer(1, 3650)),
     storage_policy: v.optional(

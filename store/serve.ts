@@ -64,7 +64,7 @@ export async function serveStore(options: ServeOptions): Promise<void> {
   using directory = await StoreDirectory.open(resolve(options.dir));
   const { hostname, port } = splitAddress(options.listen);
   checkPort(hostname, port);
-  if (options.cluster !== undefined) checkPort(hostname, options.cluster.port);
+  if (options.cluster !== undefined) checkNative(options.cluster, hostname);
   const library = loadLibrary();
   await directory.checkVersion(library.version);
   const passwords = await directory.passwords();
@@ -123,6 +123,18 @@ function checkPort(hostname: string, port: number): void {
       { cause: thrown },
     );
   }
+}
+
+/** The engine listens with both protocols on one address. */
+function checkNative({ listen }: ClusterSettings, hostname: string): void {
+  const native = splitAddress(listen);
+  if (native.hostname !== hostname) {
+    throw new FatalError(
+      "config",
+      `Cannot listen on ${listen}: [cluster] listen must have the address of [store] listen, ${hostname}`,
+    );
+  }
+  checkPort(hostname, native.port);
 }
 
 /** Makes the folder for old rows; the engine would say only that a disk cannot be used. */

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { splitAddress } from "../lib/config.ts";
+
 /** The one database of the embedded server. */
 export const DATABASE = "ja4";
 
@@ -62,8 +64,8 @@ export interface ServerSettings {
 /** Embedded servers that share the rows by address; each one answers for all. */
 export interface ClusterSettings {
   readonly name: string;
-  /** Where the native protocol is spoken, and with it what the shards say to each other. */
-  readonly port: number;
+  /** `address:port` of the native protocol, which the shards speak to each other; the address is the server's. */
+  readonly listen: string;
   /** `host:port` of each shard, the same list on each of them. */
   readonly shards: readonly string[];
   /** What the shards know each other by. */
@@ -162,6 +164,7 @@ function clusterXml({ name, shards, secret }: ClusterSettings): string {
         <replica>
           <host>${xml(address.slice(0, colon).replace(/^\[|\]$/g, ""))}</host>
           <port>${xml(address.slice(colon + 1))}</port>
+          <default_database>${DATABASE}</default_database>
         </replica>
       </shard>`;
   });
@@ -263,7 +266,7 @@ export function commandLine(settings: ServerSettings): string[] {
     `--http_port=${settings.port}`,
     ...(settings.cluster === undefined
       ? []
-      : [`--tcp_port=${settings.cluster.port}`]),
+      : [`--tcp_port=${splitAddress(settings.cluster.listen).port}`]),
     `--listen_host=${settings.hostname}`,
     // At warning level the scheduler alone writes 20,000 lines in minutes.
     "--log-level=error",

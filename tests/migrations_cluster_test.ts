@@ -57,11 +57,12 @@ Deno.test("on a cluster every definition goes to all servers and every table is 
 });
 
 Deno.test("the ledger of a cluster is read and written by quorum", () => {
-  assert.deepEqual(ledgerSettings(true), {
+  const [onReplicas, alone] = [true, false].map(ledgerSettings);
+  assert.deepEqual(onReplicas, {
     read: { select_sequential_consistency: 1 },
     write: { insert_quorum: "auto", insert_quorum_parallel: 0 },
   });
-  assert.deepEqual(ledgerSettings(false), { read: {}, write: {} });
+  assert.deepEqual(alone, { read: {}, write: {} });
 });
 
 Deno.test("the statements for a cluster are valid SQL", async () => {
