@@ -35,6 +35,16 @@ export interface SeedOptions {
   readonly seed?: number;
 }
 
+/** Whose the generated addresses are; numbers and names are reserved for documentation (RFC 5398). */
+const NETWORKS = [
+  ["203.0.113.0/25", 64501, "Example Hosting", "NL", "hosting"],
+  ["203.0.113.128/25", 64499, "Example Cloud", "DE", "hosting"],
+  ["192.0.2.0/24", 64496, "Example Search", "US", "hosting"],
+  ["198.18.0.0/16", 64505, "Example Telecom", "BE", "isp"],
+  ["198.19.0.0/16", 64510, "Example Mobile", "FR", "mobile"],
+  ["2001:db8::/32", 64511, "Example Fibre", "DE", "isp"],
+] as const;
+
 /** Fills the store. Returns how many rows http_events has got. */
 export async function seedTraffic(
   db: Database,
@@ -44,7 +54,17 @@ export async function seedTraffic(
     "ref_bots",
     GOOD_BOT_NETWORKS.map((network) => ({ ...network })),
   );
-  await db.command(sql`SYSTEM RELOAD DICTIONARY ja4.dict_bots`);
+  await db.insertRows(
+    "ref_networks",
+    NETWORKS.map(([prefix, asn, as_org, country, kind]) => ({
+      prefix,
+      asn,
+      as_org,
+      country,
+      kind,
+    })),
+  );
+  await db.command(sql`SYSTEM RELOAD DICTIONARIES`);
   const rows = joined(generateTraffic({ seed, hours, events, end }));
   for (let at = 0; at < rows.length; at += 20_000) {
     const batch = rows.slice(at, at + 20_000);

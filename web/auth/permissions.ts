@@ -47,7 +47,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/detections/:id": { GET: "read", POST: "triage" },
   "/ip/:ip": { GET: "read" },
   "/ja4/:ja4": { GET: "read" },
-  "/net/:prefix": { GET: "read" },
+  "/net/:prefix*": { GET: "read" },
   "/asn/:n": { GET: "read" },
   "/country/:cc": { GET: "read" },
   "/hosts/:host": { GET: "read" },

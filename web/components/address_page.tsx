@@ -1,17 +1,15 @@
 /** One address. @module */
 import type { VNode } from "preact";
 import { printable } from "../../lib/text.ts";
-import type {
-  AddressFacts,
-  DetectionLine,
-  UsedRow,
-  UserAgentRow,
-} from "../data/address.ts";
+import type { AddressFacts, UsedRow, UserAgentRow } from "../data/address.ts";
 import type { Loaded } from "../data/ask.ts";
+import type { DetectionLine } from "../data/detections_of.ts";
+import type { WeekHours } from "../data/entity.ts";
 import type { TimeRange } from "../data/range.ts";
 import { withRange } from "../data/range.ts";
 import type { RequestRow } from "../data/requests.ts";
 import type { Traffic } from "../data/traffic.ts";
+import { termOf } from "../data/value_actions.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { bytes, compact, count, percent } from "./format.ts";
@@ -20,7 +18,8 @@ import { usePage } from "./page_view.ts";
 import { Empty, ErrorCard, Panel } from "./panel.tsx";
 import { RequestsCard } from "./requests_card.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
-import { HostLink, Ja4Link, networkText } from "./values.tsx";
+import { WeekHoursPanel } from "./week_hours.tsx";
+import { HostLink, Ja4Link, NetworkLinks } from "./values.tsx";
 
 export interface AddressPageData {
   readonly ip: string;
@@ -31,6 +30,7 @@ export interface AddressPageData {
   readonly hosts: Loaded<UsedRow[]>;
   readonly userAgents: Loaded<UserAgentRow[]>;
   readonly detections: Loaded<DetectionLine[]>;
+  readonly week: Loaded<WeekHours>;
   readonly requests: Loaded<RequestRow[]>;
 }
 
@@ -61,7 +61,11 @@ export function AddressPage(data: AddressPageData): VNode {
           range={range}
           empty={<NoRequests facts={facts} />}
         />
-        <DetectionLines lines={data.detections} class="span-8" />
+        <DetectionLines
+          lines={data.detections}
+          class="span-8"
+          of={termOf("ip", ip)}
+        />
         <UsePanel
           title="Fingerprints"
           head="JA4"
@@ -76,9 +80,10 @@ export function AddressPage(data: AddressPageData): VNode {
           rows={data.hosts}
           show={(row) => <HostLink host={row.value} />}
         />
+        <WeekHoursPanel week={data.week} class="span-8" />
         <Panel
           title="User agents"
-          class="span-24 flush"
+          class="span-16 flush"
           loaded={data.userAgents}
         >
           {(rows) => <UserAgentTable rows={rows} />}
@@ -99,7 +104,9 @@ function Facts({ facts }: { facts: AddressFacts }): VNode {
   const { requests, status4xx, status5xx } = facts;
   return (
     <FactsStrip label="Facts">
-      <Fact name="Network">{networkText(facts) || "not known"}</Fact>
+      <Fact name="Network">
+        <NetworkLinks {...facts} />
+      </Fact>
       <Fact name="Requests">
         <span title={count(requests)}>{compact(requests)}</span>
       </Fact>

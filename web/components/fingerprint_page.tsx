@@ -1,8 +1,10 @@
 /** One JA4: what it says, who sends it, under which names, what is like it. @module */
 import { Fragment, type VNode } from "preact";
 import { printable } from "../../lib/text.ts";
-import type { DetectionLine, UserAgentRow } from "../data/address.ts";
+import type { UserAgentRow } from "../data/address.ts";
 import type { Loaded } from "../data/ask.ts";
+import type { DetectionLine } from "../data/detections_of.ts";
+import type { WeekHours } from "../data/entity.ts";
 import {
   type CodePointKind,
   codePointName,
@@ -21,6 +23,7 @@ import { decodeSectionA, ja4Parts } from "../data/ja4_decode.ts";
 import type { TimeRange } from "../data/range.ts";
 import { withRange } from "../data/range.ts";
 import type { Traffic } from "../data/traffic.ts";
+import { termOf } from "../data/value_actions.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { compact, count, percent, plural } from "./format.ts";
@@ -30,6 +33,7 @@ import { Card, Empty, ErrorCard, Panel } from "./panel.tsx";
 import { Ago } from "./text.tsx";
 import { ClientBadge } from "./top_panels.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
+import { WeekHoursPanel } from "./week_hours.tsx";
 import { HostLink, IpLink, Ja4Link, Ja4Text } from "./values.tsx";
 
 export interface FingerprintPageData {
@@ -43,6 +47,7 @@ export interface FingerprintPageData {
   readonly hosts: Loaded<Ja4UseRow[]>;
   readonly neighbours: Loaded<Ja4Neighbours>;
   readonly detections: Loaded<DetectionLine[]>;
+  readonly week: Loaded<WeekHours>;
 }
 
 export function FingerprintPage(data: FingerprintPageData): VNode {
@@ -96,6 +101,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
         >
           {({ rows }) => <UserAgentTable rows={rows} addresses />}
         </Panel>
+        <WeekHoursPanel week={data.week} class="span-8" />
         <NeighboursPanel ja4={ja4} neighbours={data.neighbours} />
         <UsePanel
           title="Addresses"
@@ -111,7 +117,12 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           rows={data.hosts}
           show={(row) => <HostLink host={row.value} max={36} />}
         />
-        <DetectionLines lines={data.detections} class="span-8" />
+        <DetectionLines
+          lines={data.detections}
+          class="span-8"
+          of={termOf("ja4", ja4)}
+          address
+        />
       </div>
     </>
   );

@@ -2,7 +2,8 @@
 import type { VNode } from "preact";
 import { printable } from "../../lib/text.ts";
 import type { Loaded } from "../data/ask.ts";
-import type { DetectionLine, UserAgentRow } from "../data/address.ts";
+import type { UserAgentRow } from "../data/address.ts";
+import type { DetectionLine } from "../data/detections_of.ts";
 import { withRange } from "../data/range.ts";
 import { claimOf } from "../data/user_agents.ts";
 import { type Column, DataTable, figure, TablePanel } from "./data_table.tsx";
@@ -11,16 +12,40 @@ import { usePage } from "./page_view.ts";
 import { Empty } from "./panel.tsx";
 import { SeverityBadge } from "./severity.tsx";
 import { Ago, Hostile } from "./text.tsx";
+import { UserAgentLink } from "./values.tsx";
 
-/** Detections of an address or a fingerprint. */
+/** Detections of what a page is about. */
 export function DetectionLines(
-  { lines, class: span }: { lines: Loaded<DetectionLine[]>; class: string },
+  { lines, class: span, of, address = false }: {
+    lines: Loaded<DetectionLine[]>;
+    class: string;
+    /** The query that lists them all. */
+    of: string;
+    /** Also whose they are. */
+    address?: boolean;
+  },
 ): VNode {
   const { url } = usePage();
   return (
     <TablePanel
       title="Detections"
-      note="at any time"
+      note="newest, at any time"
+      actions={
+        <>
+          <a href={withRange("/detections", url, { q: of, from: "", to: "" })}>
+            Open
+          </a>
+          <a
+            href={withRange("/detections?view=archived", url, {
+              q: of,
+              from: "",
+              to: "",
+            })}
+          >
+            Archived
+          </a>
+        </>
+      }
       class={span}
       loaded={lines}
       empty={<Empty title="Never flagged" />}
@@ -42,6 +67,7 @@ export function DetectionLines(
           cell: (line) => (
             <a href={withRange(`/detections/${line.id}`, url)}>
               <bdi>{printable(line.title)}</bdi>
+              {address ? <span class="second mono">{line.src_ip}</span> : null}
             </a>
           ),
         },
@@ -131,7 +157,7 @@ export function UserAgentTable(
         {
           head: "User agent",
           class: "clip muted small mono",
-          cell: (row) => <Hostile text={row.user_agent} max={90} />,
+          cell: (row) => <UserAgentLink userAgent={row.user_agent} />,
         },
         ...(addresses
           ? [figure<UserAgentRow>("Addr.", (row) => row.addresses)]

@@ -48,10 +48,9 @@ const ANOMALOUS: Column<TopRow> = {
 
 /** A card with a top and the switch of its order, the parameter `name` of the URL. */
 function TopPanel<Row extends TopRow>(
-  { title, name, note, class: span, order, rows, columns }: {
+  { title, name, class: span, order, rows, columns }: {
     title: string;
     name: string;
-    note?: VNode;
     class: string;
     order: TopOrder;
     rows: Loaded<readonly Row[]>;
@@ -62,7 +61,6 @@ function TopPanel<Row extends TopRow>(
   return (
     <TablePanel
       title={title}
-      {...(note === undefined ? {} : { note })}
       class={span}
       loaded={rows}
       columns={columns}
@@ -139,19 +137,23 @@ export function TopSources(
       title="Sources"
       name="ip"
       class="span-7"
-      note={
-        <Switch
-          label="What sources are counted by"
-          options={SOURCES.map((one) => ({
-            text: SOURCE_WORDS[one],
-            href: withParams(url, { by: one === "ip" ? "" : one }),
-            current: one === source,
-          }))}
-        />
-      }
       columns={[
         {
-          head: SOURCE_WORDS[source],
+          head: (
+            <nav class="head-switch" aria-label="What sources are counted by">
+              {SOURCES.map((one) => (
+                <a
+                  key={one}
+                  href={withParams(url, { by: one === "ip" ? "" : one })}
+                  {...(one === source
+                    ? { "aria-current": "true" as const }
+                    : {})}
+                >
+                  {SOURCE_WORDS[one]}
+                </a>
+              ))}
+            </nav>
+          ),
           class: "address",
           cell: (row) => <SourceCell row={row} source={source} />,
         },

@@ -1,10 +1,8 @@
 /** One address: with which fingerprints and user agents it came, where it went, what was found. @module */
-import type { Severity } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
 import { ask, askOne } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
-import { severityOf } from "./severity.ts";
 
 /** An address in a range. */
 export interface AddressFacts {
@@ -132,37 +130,4 @@ export async function loadUsedUserAgents(
         AND match != 'tls_only'
       GROUP BY user_agent ORDER BY requests DESC LIMIT 20`,
   );
-}
-
-/** A detection in a list of a page about something else. */
-export interface DetectionLine {
-  readonly id: string;
-  readonly severity: Severity;
-  readonly score: number;
-  readonly title: string;
-  readonly http_host: string;
-  readonly state: string;
-  readonly lastSeenMs: number;
-}
-
-/** Detections of an address or a fingerprint, newest first, at any time. */
-export async function loadDetectionsOf(
-  db: Database,
-  of: { readonly src_ip: string } | { readonly ja4: string },
-): Promise<DetectionLine[]> {
-  const where = "src_ip" in of
-    ? sql`src_ip = ${typed(of.src_ip, "IPv6")}`
-    : sql`ja4 = ${of.ja4}`;
-  const rows = await ask<
-    Omit<DetectionLine, "severity"> & { severity_word: string }
-  >(
-    db,
-    sql`SELECT id, toString(severity) AS severity_word, round(toFloat64(d.score), 6) AS score, title,
-        http_host, state, toFloat64(toUnixTimestamp64Milli(last_seen)) AS lastSeenMs
-      FROM detections_current AS d WHERE ${where} ORDER BY last_seen DESC LIMIT 20`,
-  );
-  return rows.map(({ severity_word, ...row }) => ({
-    ...row,
-    severity: severityOf(severity_word),
-  }));
 }

@@ -10,6 +10,10 @@ import type { Severity } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql, typed } from "../../lib/sql.ts";
 import { parseIp } from "../../lib/ip.ts";
+import type { Query } from "../query/ast.ts";
+import { compileQuery } from "../query/compile.ts";
+import { formatQuery } from "../query/format.ts";
+import { parseQuery } from "../query/parse.ts";
 import { ask, ipText } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
 import { BY_WEIGHT, severityOf } from "./severity.ts";
@@ -39,8 +43,12 @@ export interface ListQuery {
   readonly view: View;
   readonly sort: Sort;
   readonly filters: ReadonlyMap<FilterName, string>;
+  /** In the query language; empty = all. */
+  readonly asked: Query;
   /** Last seen within; undefined = any time. */
   readonly range?: TimeRange;
+  /** What relative times of the query are taken from, milliseconds since the epoch. */
+  readonly nowMs: number;
   readonly after?: Cursor;
   /** Whose detections the view `mine` shows. */
   readonly login: string;
@@ -89,8 +97,11 @@ export interface DetectionPage {
 /** Reads the list's parameters; a fault is a sentence. */
 export function parseListQuery(
   url: URL,
-  range: TimeRange | undefined,
-  login: string,
+  { range, login, nowMs }: {
+    readonly range: TimeRange | undefined;
+    readonly login: string;
+    readonly nowMs: number;
+  },
 ): { ok: true; query: ListQuery } | { ok: false; message: string } {
   const get = (name: string): string => url.searchParams.get(name) ?? "";
   const view = VIEWS.find((one) => one === (get("view") || "inbox"));
@@ -113,6 +124,14 @@ export function parseListQuery(
     }
     filters.set(name, value);
   }
+  const parsed = parseQuery(get("q"));
+  if (!parsed.ok) {
+    const { message, at } = parsed.fault;
+    return {
+      ok: false,
+      message: `Cannot read the query at column ${at + 1}: ${message}.`,
+    };
+  }
   const afterText = get("after");
   const after = afterText === "" ? undefined : readCursor(afterText);
   if (afterText !== "" && after === undefined) {
@@ -128,7 +147,9 @@ export function parseListQuery(
       view,
       sort,
       filters,
+      asked: parsed.query,
       login,
+      nowMs,
       ...(range === undefined ? {} : { range }),
       ...(after === undefined ? {} : { after }),
     },
@@ -210,6 +231,12 @@ function conditions(query: ListQuery): Sql {
   if (campaign !== undefined) parts.push(sql`campaign_id = ${campaign}`);
   const verdict = filters.get("verdict");
   if (verdict !== undefined) parts.push(sql`verdict = ${verdict}`);
+  if (formatQuery(query.asked) !== "") {
+    parts.push(compileQuery(query.asked, "detections", {
+      nowMs: query.nowMs,
+      range: range ?? { from: new Date(0), to: new Date(query.nowMs) },
+    }));
+  }
   return sql.join(parts, " AND ");
 }
 

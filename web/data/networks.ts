@@ -2,4 +2,4 @@
 import { sql } from "../../lib/sql.ts";
 
 export const ASN_OF = sql`dictGet('dict_networks', 'asn', src_ip)`;
-export const COUNTRY_OF = sql`dictGet('dict_networks', 'country', src_ip)`;
+export const COUNTRY_OF = sql`dictGet('dict_countries', 'country', src_ip)`;

@@ -1,6 +1,7 @@
 /** Where the page of a value is. @module */
 import { createHash } from "node:crypto";
 import { parseIp } from "../../lib/ip.ts";
+import { readNetwork } from "../query/fields.ts";
 import { isJa4 } from "./search.ts";
 
 /** Values that have pages of their own, by the name that the query language gives them. */
@@ -31,8 +32,10 @@ export function pathOf(field: string, value: string): string | undefined {
       const ip = parseIp(value);
       return ip === undefined ? undefined : `/ip/${ip}`;
     }
-    case "net":
-      return `/net/${value}`;
+    case "net": {
+      const network = canonicalNetwork(value);
+      return network === undefined ? undefined : `/net/${network}`;
+    }
     case "asn":
       return /^[1-9]\d{0,9}$/.test(value) ? `/asn/${value}` : undefined;
     case "country":
@@ -46,4 +49,13 @@ export function pathOf(field: string, value: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** A network in its one spelling, `192.0.2.0/24`, bits behind the prefix cleared; undefined if it is none. */
+export function canonicalNetwork(text: string): string | undefined {
+  const [, length] = text.split("/");
+  const network = length === undefined ? undefined : readNetwork(text);
+  return network === undefined
+    ? undefined
+    : `${network.first}/${Number(length)}`;
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Database } from "../../lib/clickhouse.ts";
-import { type Sql, sql, typed } from "../../lib/sql.ts";
+import { type Sql, sql } from "../../lib/sql.ts";
 import { ask, remember, scoredIn } from "./ask.ts";
+import { type Entity, entitySql, scoredEntitySql } from "./entity.ts";
 import type { TimeRange } from "./range.ts";
 
 /** In the order they are stacked, from the base line up. `unscored` = no window of it is scored (yet). */
@@ -48,28 +49,28 @@ const BUCKET_S = 300;
 /** Length of the windows of `scores` where none says: the detector's default. */
 const WINDOW_S = 3600;
 
-/** Which requests a page is about; empty = all. */
-export interface TrafficFilter {
-  readonly src_ip?: string;
-  readonly ja4?: string;
-}
-
-/** {@linkcode Traffic} of `range`. */
+/** {@linkcode Traffic} of `range`, of one entity where it is given. */
 export async function loadTraffic(
   db: Database,
   range: TimeRange,
-  filter: TrafficFilter = {},
+  entity?: Entity,
 ): Promise<Traffic> {
   const stepMs = range.stepS * 1000;
   const firstMs = Math.floor(range.from.getTime() / stepMs) * stepMs;
   const start = new Date(firstMs);
-  const where = filterSql(filter);
+  const where = entity === undefined
+    ? { seen: sql`1`, scored: sql`1`, raw: false }
+    : {
+      seen: entitySql(entity),
+      scored: scoredEntitySql(entity),
+      raw: entity.field === "ua",
+    };
   const [classes, usual] = await Promise.all([
     ask<{ at: number; class: string; requests: number }>(
       db,
       classesSql(range, start, where),
     ),
-    Object.keys(filter).length === 0
+    entity === undefined
       ? remember(
         db,
         `usual ${firstMs} ${range.stepS} ${
@@ -115,28 +116,28 @@ function totalsOf(
   };
 }
 
-function filterSql(filter: TrafficFilter): Sql {
-  const parts: Sql[] = [];
-  if (filter.src_ip !== undefined) {
-    parts.push(sql` AND src_ip = ${typed(filter.src_ip, "IPv6")}`);
-  }
-  if (filter.ja4 !== undefined) parts.push(sql` AND ja4 = ${filter.ja4}`);
-  return sql.join(parts, "");
-}
-
-function classesSql(range: TimeRange, start: Date, where: Sql): Sql {
+function classesSql(
+  range: TimeRange,
+  start: Date,
+  where: {
+    readonly seen: Sql;
+    readonly scored: Sql;
+    /** The counters cannot tell: the requests are counted. */
+    readonly raw: boolean;
+  },
+): Sql {
   const { stepS, to } = range;
-  const raw = stepS < BUCKET_S;
+  const raw = where.raw || stepS < BUCKET_S;
   const source = raw
     ? sql`SELECT toStartOfInterval(toDateTime(ts, 'UTC'), toIntervalSecond(${stepS})) AS slot,
         http_host, ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot
       FROM http_events
-      WHERE ts >= ${start} AND ts < ${to} AND match != 'tls_only'${where}
+      WHERE ts >= ${start} AND ts < ${to} AND match != 'tls_only' AND ${where.seen}
       GROUP BY slot, http_host, ja4, src_ip`
     : sql`SELECT bucket AS slot, http_host, ja4, src_ip,
         toFloat64(sum(requests)) AS requests, max(bot_name) AS bot
       FROM entity_5m
-      WHERE bucket >= ${start} AND bucket < ${to}${where}
+      WHERE bucket >= ${start} AND bucket < ${to} AND ${where.seen}
       GROUP BY slot, http_host, ja4, src_ip`;
   // A window may be longer or shorter than a slot: both sides meet on the longer of the two.
   const meetS = sql`(
@@ -154,7 +155,7 @@ function classesSql(range: TimeRange, start: Date, where: Sql): Sql {
       SELECT intDiv(toUnixTimestamp(window_start), meet) AS meeting, http_host, ja4, src_ip,
         toString(argMax(traffic_class, score)) AS class
       FROM scores FINAL
-      WHERE ${scoredIn(start, to)}${where}
+      WHERE ${scoredIn(start, to)} AND ${where.scored}
       GROUP BY meeting, http_host, ja4, src_ip
     ) AS scored
     ON intDiv(toUnixTimestamp(seen.slot), meet) = scored.meeting

@@ -4,6 +4,16 @@
  *
  * @module
  */
+import {
+  conjuncts,
+  equals,
+  EVERYTHING,
+  group,
+  negate,
+  type Query,
+} from "../query/ast.ts";
+import { formatQuery } from "../query/format.ts";
+import { parseQuery } from "../query/parse.ts";
 import { pathOf } from "./paths.ts";
 import { withRange } from "./range.ts";
 
@@ -36,26 +46,23 @@ export const FIELD_WORDS: Readonly<Record<ValueField, string>> = {
   status: "status",
 };
 
-/** The longest value that fits into a link; of a longer one the menu has its head. */
-const VALUE_MAX = 2000;
+/** The longest value that is compared whole; a longer one is cut in its menu and can only be copied. */
+const VALUE_MAX = 1500;
 
 /** Path of the menu of a value. */
 export function valueMenuPath(field: string, value: string): string {
-  return `/value?f=${field}&v=${
-    encodeURIComponent(value.slice(0, VALUE_MAX).toWellFormed())
-  }`;
+  const head = value.slice(0, VALUE_MAX + 1).toWellFormed();
+  return `/value?f=${field}&v=${encodeURIComponent(head)}`;
+}
+
+function termFor(field: ValueField, value: string): Query {
+  // A network is written into the field of the addresses.
+  return equals(field === "net" ? "ip" : field, value);
 }
 
 /** A term of the query language that matches just this value. */
-export function termOf(field: ValueField, value: string, not = false): string {
-  // A network is written into the field of the addresses.
-  const name = field === "net" ? "ip" : field;
-  const plain = /^[A-Za-z0-9_][A-Za-z0-9_.:/]*$/.test(value) &&
-    !value.includes("..") && !/^(?:and|or|not)$/i.test(value);
-  const text = plain
-    ? value
-    : `"${value.replace(/["\\]/g, (character) => `\\${character}`)}"`;
-  return `${not ? "-" : ""}${name}:${text}`;
+export function termOf(field: ValueField, value: string): string {
+  return formatQuery(termFor(field, value));
 }
 
 /** One entry of the menu. */
@@ -64,78 +71,66 @@ export interface ValueAction {
   readonly href: string;
 }
 
-/** Filters of the list of detections; a value among them is filtered there. */
-const LIST_FILTERS: readonly ValueField[] = [
+/** Fields that detections have: those of the others lead to the requests. */
+const OF_DETECTIONS: readonly ValueField[] = [
   "ip",
-  "ja4",
-  "host",
+  "net",
   "asn",
   "country",
+  "ja4",
+  "host",
+  "ua",
 ];
+
+/** Parameters that say where in a list one is, which a change of its filters makes wrong. */
+const PLACES = ["after", "sel", "done", "changed", "already", "at"];
 
 /**
  * The entries for a value that stands on the page `at`: on the list of detections and in the Explorer
- * they change its filters, elsewhere they lead to the Explorer. The range of `at` is carried along.
+ * they change its query, elsewhere they lead to the Explorer. The range of `at` is carried along.
  */
 export function valueActions(
   field: ValueField,
   value: string,
   at: URL,
 ): ValueAction[] {
-  const actions: ValueAction[] = [];
+  if (value.length > VALUE_MAX) return [];
   const path = pathOf(field, value);
-  if (path !== undefined) {
-    actions.push({
-      text: `Open the page of this ${FIELD_WORDS[field]}`,
-      href: withRange(path, at),
+  const own: ValueAction[] = path === undefined ? [] : [{
+    text: `Open the page of this ${FIELD_WORDS[field]}`,
+    href: withRange(path, at),
+  }];
+  const onList = at.pathname === "/detections" && OF_DETECTIONS.includes(field);
+  const inPlace = onList || at.pathname === "/explore";
+  const parsed = parseQuery(inPlace ? at.searchParams.get("q") ?? "" : "");
+  const before = parsed.ok ? parsed.query : EVERYTHING;
+  const term = termFor(field, value);
+  const ask = (query: Query): string => {
+    const place = inPlace ? new URL(at) : new URL("/explore", at);
+    for (const name of PLACES) place.searchParams.delete(name);
+    return withRange(place.pathname + place.search, at, {
+      q: formatQuery(query),
     });
-  }
-  const before = at.pathname.endsWith("/explore")
-    ? at.searchParams.get("q") ?? ""
-    : "";
-  const explore = (query: string): string =>
-    withRange("/explore", at, { q: query });
-  const added = (term: string): string => {
-    if (before === "") return term;
-    return / or /i.test(before) ? `(${before}) ${term}` : `${before} ${term}`;
   };
-  if (at.pathname.endsWith("/detections") && LIST_FILTERS.includes(field)) {
-    const list = (change: Record<string, string>): string => {
-      const target = new URL(at);
-      for (const gone of ["after", "done", "changed", "already", "at", "sel"]) {
-        target.searchParams.delete(gone);
-      }
-      return withRange(`/detections${target.search}`, at, change);
-    };
-    actions.push(
-      {
-        text: "Filter for",
-        href: list({ [field]: value, [`not_${field}`]: "" }),
-      },
-      {
-        text: "Filter out",
-        href: list({ [`not_${field}`]: value, [field]: "" }),
-      },
-      {
-        text: "Only this",
-        href: withRange("/detections", at, { [field]: value }),
-      },
-      { text: "Its requests in Explorer", href: explore(termOf(field, value)) },
-    );
-  } else {
-    actions.push(
-      { text: "Filter for", href: explore(added(termOf(field, value))) },
-      { text: "Filter out", href: explore(added(termOf(field, value, true))) },
-    );
-    if (before !== "") {
-      actions.push({ text: "Only this", href: explore(termOf(field, value)) });
-    }
-    if (LIST_FILTERS.includes(field)) {
-      actions.push({
-        text: "Its detections",
-        href: withRange("/detections", at, { [field]: value }),
-      });
-    }
-  }
-  return actions;
+  // A value is either wanted or not: what was said of it before gives way.
+  const kept = conjuncts(before).filter((one) =>
+    formatQuery(one) !== formatQuery(term) &&
+    formatQuery(one) !== formatQuery(negate(term))
+  );
+  return [
+    ...own,
+    { text: "Filter for", href: ask(group("and", [...kept, term])) },
+    { text: "Filter out", href: ask(group("and", [...kept, negate(term)])) },
+    ...(kept.length === 0 ? [] : [{ text: "Only this", href: ask(term) }]),
+    ...(onList || !OF_DETECTIONS.includes(field) ? [] : [{
+      text: "Its detections",
+      href: withRange("/detections", at, { q: formatQuery(term) }),
+    }]),
+    ...(onList
+      ? [{
+        text: "Its requests",
+        href: withRange("/explore", at, { q: formatQuery(term) }),
+      }]
+      : []),
+  ];
 }

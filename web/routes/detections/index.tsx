@@ -75,7 +75,11 @@ async function listQuery(ctx: Context<State>): Promise<ListQuery> {
   const range = searchParams.has("from") || searchParams.has("to")
     ? await pageRange(ctx)
     : undefined;
-  const parsed = parseListQuery(ctx.url, range, ctx.state.user.login);
+  const parsed = parseListQuery(ctx.url, {
+    range,
+    login: ctx.state.user.login,
+    nowMs: ctx.state.now() / 1000,
+  });
   if (!parsed.ok) throw new HttpError(400, parsed.message);
   return parsed.query;
 }

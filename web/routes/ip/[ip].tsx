@@ -4,12 +4,13 @@ import { AddressPage } from "../../components/address_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import {
   loadAddressFacts,
-  loadDetectionsOf,
   loadUsedFingerprints,
   loadUsedHosts,
   loadUsedUserAgents,
 } from "../../data/address.ts";
 import { attemptAll } from "../../data/ask.ts";
+import { loadDetectionsOf } from "../../data/detections_of.ts";
+import { type Entity, entitySql, loadWeekHours } from "../../data/entity.ts";
 import { pageRange, pageView } from "../../data/page.ts";
 import { withRange } from "../../data/range.ts";
 import { loadRequests } from "../../data/requests.ts";
@@ -29,13 +30,15 @@ export const handler = define.handlers({
     if (ip !== text) return ctx.redirect(withRange(`/ip/${ip}`, ctx.url), 301);
     const range = await pageRange(ctx);
     const { from, to } = range;
+    const entity: Entity = { field: "ip", value: ip };
     const panels = await attemptAll({
       facts: loadAddressFacts(db, ip, range),
-      traffic: loadTraffic(db, range, { src_ip: ip }),
+      traffic: loadTraffic(db, range, entity),
       fingerprints: loadUsedFingerprints(db, ip, range),
       hosts: loadUsedHosts(db, ip, range),
       userAgents: loadUsedUserAgents(db, ip, range),
-      detections: loadDetectionsOf(db, { src_ip: ip }),
+      detections: loadDetectionsOf(db, entitySql(entity)),
+      week: loadWeekHours(db, entity, range),
       requests: loadRequests(db, { src_ip: ip, from, to }),
     });
     return page({

@@ -2,8 +2,9 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { FingerprintPage } from "../../components/fingerprint_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { loadDetectionsOf } from "../../data/address.ts";
 import { attemptAll } from "../../data/ask.ts";
+import { loadDetectionsOf } from "../../data/detections_of.ts";
+import { type Entity, entitySql, loadWeekHours } from "../../data/entity.ts";
 import {
   loadJa4Addresses,
   loadJa4Facts,
@@ -30,15 +31,17 @@ export const handler = define.handlers({
       );
     }
     const range = await pageRange(ctx);
+    const entity: Entity = { field: "ja4", value: ja4 };
     const panels = await attemptAll({
       facts: loadJa4Facts(db, ja4, range),
       lists: loadJa4Lists(db, ja4),
-      traffic: loadTraffic(db, range, { ja4 }),
+      traffic: loadTraffic(db, range, entity),
       userAgents: loadJa4UserAgents(db, ja4, range),
       addresses: loadJa4Addresses(db, ja4, range),
       hosts: loadJa4Hosts(db, ja4, range),
       neighbours: loadJa4Neighbours(db, ja4),
-      detections: loadDetectionsOf(db, { ja4 }),
+      detections: loadDetectionsOf(db, entitySql(entity)),
+      week: loadWeekHours(db, entity, range),
     });
     return page({
       view: pageView(ctx),

@@ -1,0 +1,34 @@
+import { HttpError } from "fresh";
+import { Head } from "fresh/runtime";
+import { EntityPage, entityTitle } from "../../components/entity_page.tsx";
+import { PageContext } from "../../components/page_view.ts";
+import { entityPage } from "../../data/entity_page.ts";
+import { withRange } from "../../data/range.ts";
+import { define } from "../../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const text = ctx.params["n"] ?? "";
+    const number = Number(/^(?:AS)?([1-9]\d{0,9})$/i.exec(text)?.[1]);
+    if (!(number < 2 ** 32)) {
+      throw new HttpError(
+        404,
+        `"${text.slice(0, 60)}" is not the number of a network.`,
+      );
+    }
+    // One network has one page, however it was written.
+    if (String(number) !== text) {
+      return ctx.redirect(withRange(`/asn/${number}`, ctx.url), 301);
+    }
+    return await entityPage(ctx, { field: "asn", value: text });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>{`${entityTitle(data.entity)} · JA4 Platform`}</title>
+    </Head>
+    <EntityPage {...data} />
+  </PageContext.Provider>
+));

@@ -1,0 +1,23 @@
+import { HttpError } from "fresh";
+import { Head } from "fresh/runtime";
+import { EntityPage, entityTitle } from "../../components/entity_page.tsx";
+import { PageContext } from "../../components/page_view.ts";
+import { entityPage } from "../../data/entity_page.ts";
+import { define } from "../../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const host = ctx.params["host"] ?? "";
+    if (host === "") throw new HttpError(404, "The link names no host.");
+    return await entityPage(ctx, { field: "host", value: host });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>{`${entityTitle(data.entity)} · JA4 Platform`}</title>
+    </Head>
+    <EntityPage {...data} />
+  </PageContext.Provider>
+));

@@ -1,0 +1,47 @@
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import { PageContext } from "../../components/page_view.ts";
+import { UserAgentPage } from "../../components/user_agent_page.tsx";
+import { attemptAll } from "../../data/ask.ts";
+import { loadDetectionsOf } from "../../data/detections_of.ts";
+import { pageRange, pageView } from "../../data/page.ts";
+import { loadTraffic } from "../../data/traffic.ts";
+import {
+  findUserAgent,
+  loadClaiming,
+  loadUserAgentFacts,
+  loadUserAgentUses,
+} from "../../data/user_agent.ts";
+import { sql } from "../../../lib/sql.ts";
+import { define } from "../../utils.ts";
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { db } = ctx.state;
+    const hash = ctx.params["hash"] ?? "";
+    const userAgent = /^[0-9a-f]{16}$/.test(hash)
+      ? await findUserAgent(db, hash)
+      : undefined;
+    if (userAgent === undefined) {
+      throw new HttpError(404, "No user agent that is kept has this address.");
+    }
+    const range = await pageRange(ctx);
+    const panels = await attemptAll({
+      facts: loadUserAgentFacts(db, userAgent, range),
+      traffic: loadTraffic(db, range, { field: "ua", value: userAgent }),
+      claiming: loadClaiming(db, userAgent, range),
+      uses: loadUserAgentUses(db, userAgent, range),
+      detections: loadDetectionsOf(db, sql`user_agent = ${userAgent}`),
+    });
+    return page({ view: pageView(ctx), userAgent, range, ...panels });
+  },
+});
+
+export default define.page<typeof handler>(({ data: { view, ...data } }) => (
+  <PageContext.Provider value={view}>
+    <Head>
+      <title>User agent · JA4 Platform</title>
+    </Head>
+    <UserAgentPage {...data} />
+  </PageContext.Provider>
+));
