@@ -239,6 +239,34 @@ export class Database implements AsyncDisposable {
     });
   }
 
+  /**
+   * The rows of a SELECT as the server writes them in `format`, while it is still at work: for answers
+   * that no memory should hold. The time limit is that of the whole; the stream fails where the
+   * statement does, also in its middle, and cancelling it ends the statement.
+   */
+  stream(
+    statement: Sql,
+    format: "CSVWithNames" | "JSONEachRow" | "Parquet",
+    options: QueryOptions = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    const limitMs = options.timeoutMs ?? this.#timeoutMs;
+    return this.#run("query", options, async (signal) => {
+      const { stream } = await this.#client.exec({
+        query: `${statement.text} FORMAT ${format}`,
+        query_params: statement.params,
+        abort_signal: signal,
+        clickhouse_settings: {
+          readonly: "2",
+          max_execution_time: Math.ceil(limitMs / 1000),
+          enable_http_compression: 0,
+          ...options.settings,
+        },
+        ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
+      });
+      return stream.pipeThrough(failingWhereTheServerDoes());
+    });
+  }
+
   /** Any other statement. */
   command(statement: Sql, options: QueryOptions = {}): Promise<void> {
     return this.#run("write", options, async (signal) => {
@@ -394,6 +422,35 @@ export class Database implements AsyncDisposable {
       options.signal?.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/** What the server writes at the end of an answer that it has begun and cannot finish. */
+const BROKEN_OFF = "__exception__";
+
+/** Passes an answer on, and fails at its end if the server says there that it is not whole. */
+function failingWhereTheServerDoes(): TransformStream<Uint8Array, Uint8Array> {
+  const TAIL_BYTES = 16_384;
+  let tail = new Uint8Array();
+  return new TransformStream({
+    transform(chunk, controller) {
+      const both = new Uint8Array(tail.length + chunk.length);
+      both.set(tail);
+      both.set(chunk, tail.length);
+      tail = both.slice(-TAIL_BYTES);
+      controller.enqueue(chunk);
+    },
+    flush() {
+      const text = new TextDecoder().decode(tail);
+      const at = text.lastIndexOf(BROKEN_OFF);
+      if (at < 0 || !text.trimEnd().endsWith(BROKEN_OFF)) return;
+      const code = /Code: (\d+)/.exec(text)?.[1];
+      throw new DatabaseError(
+        "The database stopped in the middle of its answer",
+        code === undefined ? undefined : Number(code),
+        "retry",
+      );
+    },
+  });
 }
 
 function checkedName(name: string): string {

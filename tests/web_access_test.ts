@@ -48,8 +48,8 @@ Deno.test("the dashboard", async (t) => {
       const granted: Record<string, readonly string[]> = {
         nobody: ["public"],
         viewer: ["public", "read", "machine"],
-        analyst: ["public", "read", "machine", "triage"],
-        admin: ["public", "read", "machine", "triage", "administer"],
+        analyst: ["public", "read", "machine", "triage", "sql"],
+        admin: ["public", "read", "machine", "triage", "sql", "administer"],
       };
       let asked = 0;
       for (const [pattern, methods] of routes) {
@@ -62,7 +62,7 @@ Deno.test("the dashboard", async (t) => {
             if (path === "/logout" && who !== "nobody") continue;
             const response = method === "GET"
               ? await web.fetch(path, { headers: { cookie } })
-              : await web.post(path, { probe: "1" }, { cookie });
+              : await web.send(method, path, { probe: "1" }, { cookie });
             await response.body?.cancel();
             const api = path.startsWith("/api/") || needed === "machine";
             const refusal = who !== "nobody" ? 403 : api ? 401 : 303;

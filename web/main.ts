@@ -22,6 +22,9 @@ import { Sessions } from "./auth/sessions.ts";
 import { LiveHub } from "./live_hub.ts";
 import { askLive } from "./live_query.ts";
 import { provide, type Services } from "./services.ts";
+import { EXPORTS_MAX } from "./data/export.ts";
+import { Searches } from "./searches.ts";
+import { Places } from "./stream.ts";
 import { WebMetrics } from "./web_metrics.ts";
 
 const schema = v.strictObject({
@@ -182,6 +185,8 @@ export async function createServices(
     throttle: new LoginThrottle(() => performance.now()),
     firstAdmin: new FirstAdmin(store),
     live,
+    searches: new Searches(),
+    exports: new Places(EXPORTS_MAX),
     metrics,
     now: () => Date.now() * 1000 as UnixMicros,
     [Symbol.dispose]: () => live[Symbol.dispose](),

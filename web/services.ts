@@ -9,6 +9,8 @@ import type { FirstAdmin } from "./auth/first_admin.ts";
 import type { LoginThrottle } from "./auth/login_throttle.ts";
 import type { Sessions } from "./auth/sessions.ts";
 import type { LiveHub } from "./live_hub.ts";
+import type { Searches } from "./searches.ts";
+import type { Places } from "./stream.ts";
 import type { WebMetrics } from "./web_metrics.ts";
 
 export interface Services {
@@ -21,6 +23,9 @@ export interface Services {
   readonly throttle: LoginThrottle;
   readonly firstAdmin: FirstAdmin;
   readonly live: LiveHub;
+  readonly searches: Searches;
+  /** A place for each export that may run at once. */
+  readonly exports: Places;
   readonly metrics: WebMetrics;
   readonly log: Logger;
   readonly now: () => UnixMicros;

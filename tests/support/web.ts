@@ -32,6 +32,13 @@ export interface Web extends AsyncDisposable {
     fields: Readonly<Record<string, string>>,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Response>;
+  /** {@linkcode post} with another method. */
+  send(
+    method: string,
+    path: string,
+    fields: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   /** A Cookie header of a new session of the account named after the role. */
   signIn(role: Role): Promise<string>;
 }
@@ -67,10 +74,11 @@ export async function startWeb(
       const response = await web.fetch(path, { headers: { cookie } });
       return { status: response.status, html: await response.text() };
     },
-    post(path, fields, headers = {}) {
+    post: (path, fields, headers) => web.send("POST", path, fields, headers),
+    send(method, path, fields, headers = {}) {
       const body = new URLSearchParams(fields).toString();
       return web.fetch(path, {
-        method: "POST",
+        method,
         body,
         headers: {
           origin,

@@ -8,20 +8,21 @@ import type { Role } from "../../lib/accounts.ts";
 
 /**
  * What a route asks for: `public` needs no login, `machine` needs none on a direct connection from
- * this host and `read` from anywhere else.
+ * this host and `read` from anywhere else. `sql` is to see statements and to export at length.
  */
 export type Permission =
   | "public"
   | "machine"
   | "read"
   | "triage"
+  | "sql"
   | "administer";
 
 /** Which permissions a role has. */
 const GRANTED: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: ["public", "read"],
-  analyst: ["public", "read", "triage"],
-  admin: ["public", "read", "triage", "administer"],
+  analyst: ["public", "read", "triage", "sql"],
+  admin: ["public", "read", "triage", "sql", "administer"],
 };
 
 /** Methods a route answers; HEAD is allowed where GET is. */
@@ -54,6 +55,10 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/ua/:hash": { GET: "read" },
   "/value": { GET: "read" },
   "/health": { GET: "read" },
+
+  "/explore": { GET: "read" },
+  "/explore/export": { POST: "read" },
+  "/api/v1/search/:run": { DELETE: "read" },
 };
 
 /** Whether a role has a permission; nobody has only what is public. */
