@@ -1,11 +1,14 @@
 // Hostile clients of the store's port, while good ones work: the good ones must not notice.
-// JA4_TEST_HOSTILE_S sets for how long.
+// JA4_TEST_HOSTILE_S sets for how long; "deno task test:store" takes ten minutes.
 import assert from "node:assert/strict";
 import { type Database, DatabaseError } from "../lib/clickhouse.ts";
 import { sql } from "../lib/sql.ts";
 import { startStore, type Store } from "./support/store.ts";
 
 const seconds = Number(Deno.env.get("JA4_TEST_HOSTILE_S") ?? 4);
+/** What the server may grow by after its first quarter; caches are warm then. */
+const GROWTH_MB_MAX = 100;
+const STOP_MS_MAX = 3000;
 const HEAD =
   "POST /?query=INSERT+INTO+ja4.triage_events+FORMAT+JSONEachRow HTTP/1.1\r\nHost: x\r\n";
 
@@ -22,6 +25,12 @@ async function ask(store: Store, request: string): Promise<void> {
   using connection = await connect(store);
   await connection.write(new TextEncoder().encode(request));
   await connection.read(new Uint8Array(65536));
+}
+
+/** Memory of the server, megabytes: resident pages that are its own, not the mapped library. */
+async function memoryMb({ pid }: Store): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/^RssAnon:\s*(\d+)/m.exec(status)?.[1]) / 1024;
 }
 
 function connect({ port }: Store): Promise<Deno.TcpConn> {
@@ -107,7 +116,16 @@ Deno.test(`${seconds} s of hostile clients disturb no good one`, async () => {
       for (const connection of connections) connection.close();
     },
   ];
-  const end = performance.now() + seconds * 1000;
+  const begin = performance.now();
+  const end = begin + seconds * 1000;
+  /** Megabytes, once a hundredth of the time. */
+  const memory: number[] = [];
+  const watch = async (): Promise<void> => {
+    while (performance.now() < end) {
+      memory.push(await memoryMb(store));
+      await new Promise((resolve) => setTimeout(resolve, seconds * 10));
+    }
+  };
   let attacks = 0;
   let stored = 0;
   const attack = async (first: number): Promise<void> => {
@@ -140,11 +158,31 @@ Deno.test(`${seconds} s of hostile clients disturb no good one`, async () => {
     ...Array.from({ length: 6 }, (_, i) => attack(i)),
     work(),
     work(),
+    watch(),
   ]);
   assert(attacks > hostile.length && stored > 0);
   const [count] = await database.query<{ n: number }>(
     sql`SELECT toUInt32(count()) AS n FROM triage_events WHERE detection_id LIKE 'D-%'`,
   );
   assert.equal(count?.n, stored);
+  const quarter = Math.ceil(memory.length / 4);
+  const early = Math.max(...memory.slice(0, quarter));
+  const late = Math.max(...memory.slice(-quarter));
+  const stopping = performance.now();
   assert.equal(await store.stop(), 0);
+  const stopMs = performance.now() - stopping;
+  const figures = {
+    seconds,
+    attacks,
+    good_requests: 2 * stored,
+    failed: 0,
+    memory_mb_first_quarter: Math.round(early),
+    memory_mb_last_quarter: Math.round(late),
+    stop_ms: Math.round(stopMs),
+  };
+  const line = `${JSON.stringify(figures)}\n`;
+  Deno.stderr.writeSync(new TextEncoder().encode(line));
+  assert(stopMs <= STOP_MS_MAX, line);
+  // A few seconds are all warming up.
+  if (seconds >= 60) assert(late - early < GROWTH_MB_MAX, line);
 });
