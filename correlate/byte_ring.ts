@@ -9,6 +9,7 @@
  * @module
  */
 import { invariant } from "../lib/invariant.ts";
+import type { MessageBatch } from "./messages.ts";
 
 const HEAD = 0;
 const TAIL = 1;
@@ -17,6 +18,8 @@ const FULL_WAITS = 2;
 const TOO_LONG = 3;
 const CONTROL_BYTES = 64;
 const SKIP = -1;
+/** Messages are taken out together up to this size. */
+const SCRATCH_BYTES = 256 * 1024;
 
 /** Shared memory for a ring of `bytes`, a power of two. Both positions start at `start`. */
 export function createRing(bytes: number, start = 0): SharedArrayBuffer {
@@ -78,7 +81,7 @@ export class RingWriter extends Ring {
 
 /** The reading end. */
 export class RingReader extends Ring {
-  #scratch = new Uint8Array(4096);
+  #scratch = new Uint8Array(SCRATCH_BYTES);
 
   /** Bytes in use, 0 to the size of the ring. */
   get occupied(): number {
@@ -96,25 +99,37 @@ export class RingReader extends Ring {
     return Atomics.load(this.control, TOO_LONG);
   }
 
-  /** The next message, valid until the next call; undefined if there is none. */
-  shift(): Uint8Array | undefined {
+  /**
+   * Moves messages into `batch`, at most `max`, and returns whether there were any. The batch is
+   * valid until the next call.
+   */
+  take(batch: MessageBatch, max: number): boolean {
+    batch.reset(this.#scratch);
     const head = Atomics.load(this.control, HEAD);
     let tail = Atomics.load(this.control, TAIL);
-    if (head === tail) return undefined;
-    let at = tail & (this.size - 1);
-    if (this.words[at >> 2] === SKIP) {
-      tail = (tail + this.size - at) | 0;
-      at = 0;
+    let end = 0;
+    while (head !== tail && batch.count < max && !batch.full) {
+      let at = tail & (this.size - 1);
+      if (this.words[at >> 2] === SKIP) {
+        tail = (tail + this.size - at) | 0;
+        at = 0;
+      }
+      const length = this.words[at >> 2] ?? 0;
+      if (end + length + 1 > this.#scratch.length) {
+        if (batch.count > 0) break;
+        this.#scratch = new Uint8Array(2 * (length + 1));
+        batch.reset(this.#scratch);
+      }
+      // A copy, since TextDecoder takes no view of shared memory.
+      this.#scratch.set(this.bytes.subarray(at + 4, at + 4 + length), end);
+      batch.add(end, end + length);
+      end += length + 1;
+      tail = (tail + 4 + (length + 3 & ~3)) | 0;
     }
-    const length = this.words[at >> 2] ?? 0;
-    if (length > this.#scratch.length) {
-      this.#scratch = new Uint8Array(length * 2);
-    }
-    // A copy, since TextDecoder takes no view of shared memory.
-    this.#scratch.set(this.bytes.subarray(at + 4, at + 4 + length));
-    Atomics.store(this.control, TAIL, (tail + 4 + (length + 3 & ~3)) | 0);
+    if (batch.count === 0) return false;
+    Atomics.store(this.control, TAIL, tail);
     Atomics.notify(this.control, TAIL);
-    return this.#scratch.subarray(0, length);
+    return true;
   }
 
   /** Resolves when there is a message, or after `ms`. Does not keep the process alive. */

@@ -4,6 +4,7 @@ import { clickhouseSection } from "../lib/clickhouse.ts";
 import { integer, listenAddress } from "../lib/config.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { filterSection, joinSection } from "./join_config.ts";
+import { SECRET_NAMES } from "./query_privacy.ts";
 
 const ON = true;
 const OFF = false;
@@ -77,8 +78,17 @@ export const schema = v.strictObject({
         ),
         "full",
       ),
-      /** Needed for "hmac": a file of at least 16 random bytes. */
+      /** Needed for "hmac": a file of at least 16 random bytes. The key of each day is made from it. */
       key_file: v.optional(text()),
+      query: v.optional(
+        v.picklist(
+          ["keep", "redact", "drop"],
+          'expected "keep", "redact" or "drop"',
+        ),
+        "keep",
+      ),
+      /** For "redact": parameters whose values go. */
+      query_names: v.optional(v.array(text()), [...SECRET_NAMES]),
     }),
     {},
   ),

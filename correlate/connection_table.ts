@@ -8,8 +8,8 @@
  *
  * @module
  */
-import type { HandshakeEvent } from "../lib/events.ts";
 import { invariant } from "../lib/invariant.ts";
+import type { Hello } from "./hello.ts";
 import { hashWords, KEY_WORDS, KeyIndex, type KeyWords } from "./key_index.ts";
 
 /** State of an entry = the list it stands in. */
@@ -55,7 +55,7 @@ export class ConnectionTable {
   readonly #seed: number;
   readonly #key: KeyWords = new Uint32Array(KEY_WORDS);
 
-  readonly #hello: (HandshakeEvent | undefined)[];
+  readonly #hello: (Hello | undefined)[];
   /** Connection of the web server that owns the entry, or {@linkcode NO_CONN}. */
   readonly #conn: Float64Array;
   /** Milliseconds of the caller's clock, modulo 2^32. */
@@ -84,7 +84,7 @@ export class ConnectionTable {
     this.#limits = limits;
     this.#seed = seed;
     this.#index = new KeyIndex(entriesMax, seed);
-    this.#hello = new Array<HandshakeEvent | undefined>(entriesMax);
+    this.#hello = new Array<Hello | undefined>(entriesMax);
     this.#hello.fill(undefined);
     this.#conn = new Float64Array(entriesMax);
     this.#touched = new Uint32Array(entriesMax);
@@ -122,7 +122,7 @@ export class ConnectionTable {
   }
 
   /** The handshake of an entry that is held. */
-  hello(entry: number): HandshakeEvent {
+  hello(entry: number): Hello {
     const hello = this.#hello[entry];
     invariant(hello !== undefined, "a free entry was read");
     return hello;
@@ -189,7 +189,7 @@ export class ConnectionTable {
   /** Takes a handshake in, as the newest of its key. There must be room: see {@linkcode victim}. */
   open(
     key: KeyWords,
-    hello: HandshakeEvent,
+    hello: Hello,
     { bytes, nowMs }: { bytes: number; nowMs: number },
   ): number {
     const entry = this.#free;
@@ -209,7 +209,7 @@ export class ConnectionTable {
   }
 
   /** Puts another handshake of the same connection in place of the one held. */
-  replace(entry: number, hello: HandshakeEvent): void {
+  replace(entry: number, hello: Hello): void {
     this.#hello[entry] = hello;
   }
 

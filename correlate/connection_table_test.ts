@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { HandshakeEvent } from "../lib/events.ts";
 import { ConnectionTable, NO_CONN, STATE } from "./connection_table.ts";
+import { type Hello, helloOf } from "./hello.ts";
 import { HoldQueue } from "./hold_queue.ts";
 import { KeyIndex } from "./key_index.ts";
 import { RecentKeys } from "./recent_keys.ts";
-import { handshake, request } from "./testing.ts";
+import { at, handshake, request } from "./testing.ts";
 
 function keyOf(n: number, source = 7): Uint32Array {
   return Uint32Array.from([0, 0, 0xffff, source, n, 0]);
@@ -44,7 +44,7 @@ Deno.test("KeyIndex does what a Map does, through any puts and removals", () => 
 /** What the table should hold, as plainly as it can be said. */
 interface Model {
   readonly key: number;
-  readonly hello: HandshakeEvent;
+  readonly hello: Hello;
   readonly bytes: number;
 }
 
@@ -73,7 +73,7 @@ Deno.test("ConnectionTable does what a list does, within its bounds", () => {
             );
             table.remove(victim.entry);
           }
-          const hello = handshake({ seq: ms });
+          const hello = helloOf(handshake({ ts: at(ms) }));
           const entry = table.open(words, hello, { bytes: 700, nowMs: ms });
           assert.ok(!model.has(entry));
           model.set(entry, { key: key * 10 + source, hello, bytes: 700 });
@@ -96,13 +96,13 @@ Deno.test("ConnectionTable does what a list does, within its bounds", () => {
         }
         for (let k = 0; k <= 5; k++) {
           for (let s = 1; s <= 3; s++) {
-            const chain: HandshakeEvent[] = [];
+            const chain: Hello[] = [];
             let at = table.newest(keyOf(k, s));
             for (; at >= 0; at = table.older(at)) chain.push(table.hello(at));
             const want = [...model.values()].filter(({ key }) =>
               key === k * 10 + s
             )
-              .map(({ hello }) => hello).sort((a, b) => b.seq - a.seq);
+              .map(({ hello }) => hello).sort((a, b) => b.ts - a.ts);
             assert.deepEqual(chain, want, "newest first");
           }
         }
@@ -125,7 +125,7 @@ Deno.test("HoldQueue gives back what was put in, first in first out and by key",
       for (const { add, key, position } of steps) {
         if (add) {
           if (queue.full) continue;
-          queue.add(keyOf(key), request({ seq: ++seq }), seq);
+          queue.add(keyOf(key), { request: request({ seq: ++seq }) }, seq);
           model.push({ key, seq });
         } else {
           const same = model.filter((held) => held.key === key);
@@ -137,7 +137,7 @@ Deno.test("HoldQueue gives back what was put in, first in first out and by key",
             before = entry;
             entry = queue.sameNext(entry);
           }
-          assert.equal(queue.request(entry).seq, same[wanted]?.seq);
+          assert.equal(queue.held(entry).request.seq, same[wanted]?.seq);
           queue.remove(entry, before);
           model.splice(
             model.findIndex((held) => held.seq === same[wanted]?.seq),
@@ -148,14 +148,14 @@ Deno.test("HoldQueue gives back what was put in, first in first out and by key",
         assert.equal(queue.full, model.length === 6);
         const oldest = queue.oldest;
         assert.equal(
-          oldest < 0 ? undefined : queue.request(oldest).seq,
+          oldest < 0 ? undefined : queue.held(oldest).request.seq,
           model[0]?.seq,
         );
         for (let k = 0; k <= 3; k++) {
           const chain: (number | undefined)[] = [];
           let at = queue.firstOf(keyOf(k));
           for (; at >= 0; at = queue.sameNext(at)) {
-            chain.push(queue.request(at).seq);
+            chain.push(queue.held(at).request.seq);
           }
           const want = model.filter((held) => held.key === k).map((held) =>
             held.seq
@@ -186,7 +186,10 @@ Deno.test.each([
     perSourceMax: 4,
     bytesMax: 1e6,
   }, 1);
-  const entry = table.open(keyOf(1), handshake(), { bytes: 1, nowMs: sinceMs });
+  const entry = table.open(keyOf(1), helloOf(handshake()), {
+    bytes: 1,
+    nowMs: sinceMs,
+  });
   assert.equal(table.idleMs(entry, nowMs), want);
 });
 

@@ -25,6 +25,7 @@ import {
 } from "./join_snapshot.ts";
 import { CorrelateMetrics } from "./metrics.ts";
 import { reportMetrics } from "./metrics_rows.ts";
+import { MessageBatch } from "./messages.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
 import { Pipeline } from "./pipeline.ts";
 import { QUEUE_LENGTH_GOOD } from "./queue_length.ts";
@@ -86,7 +87,7 @@ export async function runCorrelator(
     epoch: spool?.epoch ?? startedS,
     nextSeq: spool && (() => spool.nextSeq),
     appended: latency &&
-      ((seq, waitedMs) => latency.appended(seq, monotonicMs() - waitedMs)),
+      (({ seq, waitedMs }) => latency.appended(seq, monotonicMs() - waitedMs)),
   });
   pipeline.join.advance(monotonicMs(), wallUs());
   const snapshot = snapshotPath(config);
@@ -110,7 +111,7 @@ export async function runCorrelator(
     path: config.network.path,
     lineBytesMax: eventBytesMax,
     log,
-    take: (line, bytes) => pipeline.takeNetwork(line, bytes),
+    take: (lines) => pipeline.takeNetwork(lines),
   });
 
   const database = spool === undefined
@@ -198,17 +199,13 @@ async function takeRing(
   pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<void> {
-  const decoder = new TextDecoder();
+  const batch = new MessageBatch();
   while (true) {
-    let taken = 0;
-    for (; taken < RING_SLICE; taken++) {
-      const message = ring.shift();
-      if (message === undefined) break;
-      pipeline.takeHttp(decoder.decode(message), message.length);
-    }
-    if (taken === RING_SLICE) await turn();
-    else if (signal.aborted) return;
-    else await ring.wait(100);
+    const taken = ring.take(batch, RING_SLICE);
+    if (taken) pipeline.takeHttp(batch, "reqin");
+    if (batch.count === RING_SLICE) await turn();
+    else if (!taken && signal.aborted) return;
+    else if (!taken) await ring.wait(100);
   }
 }
 

@@ -32,11 +32,28 @@ export class DeadLetters {
 
   /** Keeps `text` and why it is here. */
   add(source: DeadLetterSource, reason: string, text: string): void {
+    this.#append(source, reason, { text: shorten(text, TEXT_MAX) });
+  }
+
+  /** Keeps that there was a text, where it may hold what must not be written. */
+  addWithoutText(
+    source: DeadLetterSource,
+    reason: string,
+    characters: number,
+  ): void {
+    this.#append(source, reason, { characters });
+  }
+
+  #append(
+    source: DeadLetterSource,
+    reason: string,
+    content: { text: string } | { characters: number },
+  ): void {
     const entry = {
       ts: new Date(this.#now() / 1000).toISOString(),
       source,
       reason: shorten(reason, 1000),
-      text: shorten(text, TEXT_MAX),
+      ...content,
     };
     const bytes = new TextEncoder().encode(JSON.stringify(entry) + "\n");
     try {

@@ -7,6 +7,7 @@ import { toCorrelated } from "./correlated.ts";
 import { DeadLetters } from "./dead_letter.ts";
 import { Delivery } from "./delivery.ts";
 import { EventIds } from "./event_id.ts";
+import { helloOf } from "./hello.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { at, handshake, request } from "./testing.ts";
 
@@ -110,7 +111,7 @@ async function deliver(
     const event = toCorrelated({
       match: "conn",
       request: request({ url_path, ts: tsOf(index) }),
-      handshake: handshake(),
+      handshake: helloOf(handshake()),
     }, id);
     spool.append(JSON.stringify(event));
   }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { RequestEvent } from "../lib/events.ts";
 import { invariant } from "../lib/invariant.ts";
+import type { JoinedRequest } from "./join_options.ts";
 import { KEY_WORDS, KeyIndex, type KeyWords } from "./key_index.ts";
 
 const NONE = -1;
@@ -13,7 +13,7 @@ const NONE = -1;
 /** A bounded queue; entry numbers are below `capacity`. */
 export class HoldQueue {
   readonly #index: KeyIndex;
-  readonly #request: (RequestEvent | undefined)[];
+  readonly #request: (JoinedRequest | undefined)[];
   /** Milliseconds of the caller's clock, modulo 2^32. */
   readonly #since: Uint32Array;
   readonly #next: Int32Array;
@@ -30,7 +30,7 @@ export class HoldQueue {
 
   constructor(capacity: number, seed: number) {
     this.#index = new KeyIndex(capacity, seed);
-    this.#request = new Array<RequestEvent | undefined>(capacity);
+    this.#request = new Array<JoinedRequest | undefined>(capacity);
     this.#request.fill(undefined);
     this.#since = new Uint32Array(capacity);
     this.#next = new Int32Array(capacity);
@@ -60,7 +60,7 @@ export class HoldQueue {
     return ((nowMs >>> 0) - (this.#since[entry] ?? 0)) | 0;
   }
 
-  request(entry: number): RequestEvent {
+  held(entry: number): JoinedRequest {
     const request = this.#request[entry];
     invariant(request !== undefined, "a free hold was read");
     return request;
@@ -82,7 +82,7 @@ export class HoldQueue {
   }
 
   /** Holds a request; the queue must not be full. */
-  add(key: KeyWords, request: RequestEvent, nowMs: number): void {
+  add(key: KeyWords, request: JoinedRequest, nowMs: number): void {
     const entry = this.#free;
     invariant(entry >= 0, "the hold queue is full");
     this.#free = this.#next[entry] ?? NONE;

@@ -9,112 +9,35 @@
  * @module
  */
 import type {
+  Connection,
   ConnectionEndEvent,
   HandshakeEvent,
   OrphanReason,
   RequestEvent,
 } from "../lib/events.ts";
 import { readIp } from "../lib/ip.ts";
-import type { NetworkSet } from "../lib/ip_filter.ts";
 import { forwardedClient } from "./client_address.ts";
-import {
-  ConnectionTable,
-  NO_CONN,
-  type Pressure,
-  STATE,
-} from "./connection_table.ts";
+import { ConnectionTable, type Pressure, STATE } from "./connection_table.ts";
+import { type Hello, helloOf } from "./hello.ts";
 import { HoldQueue } from "./hold_queue.ts";
+import { JoinClock } from "./join_clock.ts";
+import { Matcher } from "./join_match.ts";
+import type {
+  JoinCounts,
+  Joined,
+  JoinedRequest,
+  JoinOptions,
+  RequestText,
+} from "./join_options.ts";
 import type { SavedHandshake } from "./join_snapshot.ts";
 import { KEY_WORDS, type KeyWords } from "./key_index.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { SequenceTracker } from "./sequence.ts";
-import { SharedValues } from "./shared_values.ts";
-
-/** Settings of {@linkcode Join}. Durations are milliseconds. */
-export interface JoinOptions {
-  /** What identifies a connection: the client's end, or that and the server's port. */
-  readonly key: "src" | "src_dest_port";
-  /** How many requests one handshake answers for. */
-  readonly cardinality: "one_to_many" | "one_to_one";
-  /** Window match: how far the hello's time may lie behind the request's. */
-  readonly skewMs: number;
-  /** Connection match: how far the hello may precede the accept. Linux accepts once data is there. */
-  readonly acceptDelayMs: number;
-  /** Connection match: how far the hello may follow the accept. */
-  readonly helloMaxDelayMs: number;
-  /** How long a request waits for a handshake that is still on its way. */
-  readonly httpHoldMs: number;
-  /** Window match: longest pause between two requests of a connection. */
-  readonly keepaliveTtlMs: number;
-  /** Connection match: a handshake without requests for so long is forgotten. */
-  readonly connTtlMs: number;
-  /** How long the handshake of an ended connection stays, for requests logged late. */
-  readonly lingerMs: number;
-  /** A handshake without a request for so long is written as `tls_only`. */
-  readonly tlsOrphanAfterMs: number;
-  /** A sensor silent for so long is down, and requests do not wait for it. */
-  readonly captureTimeoutMs: number;
-  /** A request that ended longer ago does not wait. */
-  readonly maxLatenessMs: number;
-  readonly emitHttpOrphans: boolean;
-  readonly emitTlsOrphans: boolean;
-  readonly maxTls: number;
-  readonly maxPendingHttp: number;
-  /** Bytes of event text that handshakes may hold. */
-  readonly maxBytes: number;
-  /** Handshakes held per IPv4 address or IPv6 /64. */
-  readonly perSourceMax: number;
-  readonly trustedProxies: NetworkSet;
-  /** Clients whose events are discarded. */
-  readonly exclude: NetworkSet;
-  /** Seeds the hash, since clients choose the keys. */
-  readonly seed: number;
-}
-
-/** One row to be. */
-export type Joined =
-  | {
-    readonly match: "conn" | "window";
-    readonly request: RequestEvent;
-    readonly handshake: HandshakeEvent;
-  }
-  | {
-    readonly match: "none";
-    readonly request: RequestEvent;
-    readonly reason: OrphanReason;
-  }
-  | { readonly match: "tls_only"; readonly handshake: HandshakeEvent };
-
-/** Totals since the start. requests = matched + orphans + discarded + held. */
-export interface JoinCounts {
-  requests: number;
-  handshakes: number;
-  connectionEnds: number;
-  readonly matched: { conn: number; window: number };
-  readonly orphans: Record<OrphanReason, number>;
-  tlsOnly: number;
-  /** Requests that left no row, by reason; `muted` are orphans with `emit_http_orphans = false`. */
-  readonly requestsDiscarded: {
-    duplicate: number;
-    excluded: number;
-    muted: number;
-  };
-  /** Handshakes that were not taken in; `repeated` are retransmissions and second hellos. */
-  readonly handshakesDiscarded: {
-    duplicate: number;
-    excluded: number;
-    repeated: number;
-  };
-  /** Handshakes removed before their time, by the bound that asked for it. */
-  readonly evicted: Record<Pressure, number>;
-}
 
 /** Transports share addresses and ports without sharing connections. */
 const TRANSPORT = { tcp: 0, quic: 1, dtls: 2 } as const;
 /** Removals per list in one call of advance: bounds how long it takes. */
 const EXPIRE_AT_ONCE = 4096;
-/** The wall clock moved against the monotonic one by more than this: it was stepped. */
-const CLOCK_STEP_MS = 1000;
 /** Two hellos without a random that look alike within this time are one. */
 const REPEAT_MS = 1000;
 
@@ -144,17 +67,13 @@ export class Join {
   readonly #table: ConnectionTable;
   readonly #holds: HoldQueue;
   readonly #evicted: RecentKeys;
-  readonly #shared = new SharedValues();
+  readonly #clock: JoinClock;
+  readonly #matcher: Matcher;
   readonly #requestSeqs = new SequenceTracker();
   readonly #handshakeSeqs = new SequenceTracker();
   readonly #key: KeyWords = new Uint32Array(KEY_WORDS);
-  #nowMs = 0;
-  #wallUs: number | undefined;
-  /** Wall minus monotonic clock at the last call of advance. */
-  #offsetMs: number | undefined;
-  /** Until then event times are not compared, as some are from before the step. */
-  #steppedUntilMs = -Infinity;
   #captureHeardMs: number | undefined;
+  #lastSensor = { sensor: "", boot: -1, name: "" };
 
   /** `emit` takes each row, and how long its request waited for a handshake. */
   constructor(
@@ -170,6 +89,11 @@ export class Join {
     }, options.seed);
     this.#holds = new HoldQueue(options.maxPendingHttp, options.seed);
     this.#evicted = new RecentKeys(options.seed);
+    this.#clock = new JoinClock(options.helloMaxDelayMs);
+    this.#matcher = new Matcher(options, {
+      table: this.#table,
+      clock: this.#clock,
+    });
   }
 
   /** Requests that wait. */
@@ -198,7 +122,8 @@ export class Join {
   /** Whether a sensor was heard within `captureTimeoutMs`. */
   get captureUp(): boolean {
     return this.#captureHeardMs !== undefined &&
-      this.#nowMs - this.#captureHeardMs <= this.#options.captureTimeoutMs;
+      this.#clock.nowMs - this.#captureHeardMs <=
+        this.#options.captureTimeoutMs;
   }
 
   /**
@@ -206,37 +131,35 @@ export class Join {
    * left out where events are older than today, as in a file.
    */
   advance(nowMs: number, wallUs?: number): void {
-    this.#nowMs = nowMs;
+    this.#clock.advance(nowMs, wallUs);
     this.#captureHeardMs ??= nowMs;
-    this.#wallUs = wallUs;
-    if (wallUs !== undefined) {
-      const offset = wallUs / 1000 - nowMs;
-      if (
-        this.#offsetMs !== undefined &&
-        Math.abs(offset - this.#offsetMs) > CLOCK_STEP_MS
-      ) this.#steppedUntilMs = nowMs + this.#options.helloMaxDelayMs;
-      this.#offsetMs = offset;
-    }
     this.#expireHolds();
     this.#expireHandshakes();
   }
 
-  /** A sensor said that it lives. */
-  stats(): void {
-    this.#captureHeardMs = this.#nowMs;
+  /** The caller's clock stood still for `ms`, in which nothing was read. */
+  paused(ms: number): void {
+    this.#clock.paused(ms);
   }
 
-  /** Takes a handshake. `bytes` is what it counts against `maxBytes`. */
-  handshake(event: HandshakeEvent, bytes: number): void {
+  /** A sensor said that it lives. */
+  stats(): void {
+    this.#captureHeardMs = this.#clock.nowMs;
+  }
+
+  /**
+   * Takes a handshake. `bytes` is what it counts against `maxBytes`, `facts` what rows will contain
+   * of it if that is known.
+   */
+  handshake(event: HandshakeEvent, bytes: number, facts?: string): void {
     const { counts } = this;
     counts.handshakes++;
-    this.#captureHeardMs = this.#nowMs;
+    this.#captureHeardMs = this.#clock.nowMs;
     if (this.#options.exclude.has(event.src_ip)) {
       counts.handshakesDiscarded.excluded++;
       return;
     }
-    const sensor = `${event.boot} ${event.sensor}`;
-    if (!this.#handshakeSeqs.isNew(sensor, event.seq, event.ts)) {
+    if (!this.#handshakeSeqs.isNew(this.#nameOf(event), event.seq, event.ts)) {
       counts.handshakesDiscarded.duplicate++;
       return;
     }
@@ -246,18 +169,23 @@ export class Join {
       counts.handshakesDiscarded.repeated++;
       const held = this.#table.hello(newest);
       if (held.status !== "complete" && event.status === "complete") {
-        this.#table.replace(newest, event);
+        this.#table.replace(newest, helloOf(event, facts));
       }
       return;
     }
-    this.#shared.share(event);
     this.#makeRoom(bytes);
-    this.#table.open(this.#key, event, { bytes, nowMs: this.#nowMs });
+    this.#table.open(this.#key, helloOf(event, facts), {
+      bytes,
+      nowMs: this.#clock.nowMs,
+    });
     this.#releaseHolds();
   }
 
-  /** Takes a request: its row comes now or, if it has to wait, from a later call. */
-  request(received: RequestEvent): void {
+  /**
+   * Takes a request: its row comes now or, if it has to wait, from a later call. `text` is what the
+   * row will contain of it if that is known.
+   */
+  request(received: RequestEvent, text?: RequestText): void {
     const { counts } = this;
     counts.requests++;
     if (this.#options.exclude.has(received.src_ip)) {
@@ -268,15 +196,18 @@ export class Join {
       counts.requestsDiscarded.duplicate++;
       return;
     }
-    const request = this.#withClient(received);
-    this.#setKey(request, request.http_version === "3" ? TRANSPORT.quic : 0);
-    if (this.#match(request, 0)) return;
+    const arrived = this.#withClient({ request: received, text });
+    const { request } = arrived;
+    this.#setKey(request, transportOf(request));
+    if (this.#match(arrived, 0)) return;
     const reason = this.#reasonNow(request);
-    if (reason !== undefined) return this.#orphan(request, reason, 0);
-    if (this.#holds.full) this.#expireHold(this.#holds.oldest);
-    // The key may be that of the expired one by now.
-    this.#setKey(request, request.http_version === "3" ? TRANSPORT.quic : 0);
-    this.#holds.add(this.#key, request, this.#nowMs);
+    if (reason !== undefined) return this.#orphan(arrived, reason, 0);
+    if (this.#holds.full) {
+      this.#expireHold(this.#holds.oldest);
+      // The key is that of the expired one by now.
+      this.#setKey(request, transportOf(request));
+    }
+    this.#holds.add(this.#key, arrived, this.#clock.nowMs);
   }
 
   /** The web server closed a connection. */
@@ -289,7 +220,7 @@ export class Join {
     while (entry >= 0 && table.conn(entry) !== event.conn) {
       entry = table.older(entry);
     }
-    if (entry >= 0) table.move(entry, STATE.closing, this.#nowMs);
+    if (entry >= 0) table.move(entry, STATE.closing, this.#clock.nowMs);
   }
 
   /**
@@ -300,7 +231,7 @@ export class Join {
     while (this.#holds.size > 0) this.#expireHold(this.#holds.oldest, reason);
     for (let entry; (entry = this.#table.oldest(STATE.fresh)) >= 0;) {
       this.#tlsOnly(this.#table.hello(entry));
-      this.#table.move(entry, STATE.lone, this.#nowMs);
+      this.#table.move(entry, STATE.lone, this.#clock.nowMs);
     }
   }
 
@@ -314,7 +245,7 @@ export class Join {
           state,
           conn: table.conn(entry),
           activity_ms: (table.activityTs(entry) - hello.ts) / 1000,
-          idle_ms: table.idleMs(entry, this.#nowMs),
+          idle_ms: table.idleMs(entry, this.#clock.nowMs),
           bytes: table.bytesOf(entry),
           hello,
         };
@@ -335,8 +266,10 @@ export class Join {
       if (this.#options.exclude.has(hello.src_ip)) continue;
       this.#setKey(hello, TRANSPORT[hello.transport] ?? TRANSPORT.tcp);
       if (table.victim(this.#key, bytes) !== undefined) continue;
-      this.#shared.share(hello);
-      const entry = table.open(this.#key, hello, { bytes, nowMs: this.#nowMs });
+      const entry = table.open(this.#key, hello, {
+        bytes,
+        nowMs: this.#clock.nowMs,
+      });
       table.own(entry, conn);
       table.noteActivity(entry, hello.ts + activity_ms * 1000);
       taken.push({ entry, saved: one });
@@ -344,13 +277,22 @@ export class Join {
     // Each list is in the order of touch.
     taken.sort((a, b) => b.saved.idle_ms - a.saved.idle_ms);
     for (const { entry, saved: { state, idle_ms } } of taken) {
-      table.move(entry, state, this.#nowMs - idle_ms - ageMs);
+      table.move(entry, state, this.#clock.nowMs - idle_ms - ageMs);
     }
     return taken.length;
   }
 
+  /** One start of one sensor. Remembered: most events are of the one before. */
+  #nameOf({ sensor, boot }: HandshakeEvent): string {
+    const last = this.#lastSensor;
+    if (last.sensor === sensor && last.boot === boot) return last.name;
+    const name = `${boot} ${sensor}`;
+    this.#lastSensor = { sensor, boot, name };
+    return name;
+  }
+
   #setKey(
-    event: RequestEvent | HandshakeEvent | ConnectionEndEvent,
+    event: Connection,
     transport: number,
   ): void {
     const key = this.#key;
@@ -366,12 +308,19 @@ export class Join {
       this.#requestSeqs.isNew(event.pid, event.seq, ts);
   }
 
-  #withClient(request: RequestEvent): RequestEvent {
-    if (request.client_ip !== undefined) return request;
+  #withClient(arrived: JoinedRequest): JoinedRequest {
+    const { request, text } = arrived;
+    if (request.client_ip !== undefined) return arrived;
     const client_ip = forwardedClient(request, this.#options.trustedProxies);
-    return client_ip === undefined
-      ? request
-      : { ...request, client_ip, client_ip_source: "x_forwarded_for" };
+    if (client_ip === undefined) return arrived;
+    return {
+      request: { ...request, client_ip, client_ip_source: "x_forwarded_for" },
+      text: text && {
+        ...text,
+        facts:
+          `${text.facts},"client_ip":"${client_ip}","client_ip_source":"x_forwarded_for"`,
+      },
+    };
   }
 
   /**
@@ -401,7 +350,7 @@ export class Join {
     this.counts.evicted[pressure]++;
     const key = new Uint32Array(KEY_WORDS);
     this.#table.keyOf(entry, key);
-    if (pressure !== "generations") this.#evicted.add(key, this.#nowMs);
+    if (pressure !== "generations") this.#evicted.add(key, this.#clock.nowMs);
     if (this.#table.state(entry) === STATE.fresh) {
       this.#tlsOnly(this.#table.hello(entry));
     }
@@ -409,15 +358,15 @@ export class Join {
   }
 
   /** Emits the request if a handshake of the current key answers for it. */
-  #match(request: RequestEvent, waitedMs: number): boolean {
+  #match({ request, text }: JoinedRequest, waitedMs: number): boolean {
     const table = this.#table;
     let match: "conn" | "window" = "conn";
-    let entry = this.#findOwned(request);
+    let entry = this.#matcher.owned(this.#key, request);
     if (entry >= 0) {
       // The first request of this connection may have been matched by a window.
       if (table.state(entry) === STATE.window) match = "window";
     } else {
-      entry = this.#findUnowned(request);
+      entry = this.#matcher.unowned(this.#key, request);
       if (entry < 0) return false;
       if (request.conn_ts === undefined) match = "window";
     }
@@ -426,60 +375,12 @@ export class Join {
     const known = table.state(entry);
     if (known !== STATE.closing) {
       const state = known === STATE.conn ? STATE.conn : STATE[match];
-      table.move(entry, state, this.#nowMs);
+      table.move(entry, state, this.#clock.nowMs);
     }
     this.counts.matched[match]++;
-    this.#emit({ match, request, handshake: table.hello(entry) }, waitedMs);
+    const handshake = table.hello(entry);
+    this.#emit({ match, request, text, handshake }, waitedMs);
     return true;
-  }
-
-  /** The handshake that an earlier request of the same connection found, or -1. */
-  #findOwned({ conn }: RequestEvent): number {
-    if (conn === undefined || this.#options.cardinality === "one_to_one") {
-      return -1;
-    }
-    let entry = this.#table.newest(this.#key);
-    while (entry >= 0 && this.#table.conn(entry) !== conn) {
-      entry = this.#table.older(entry);
-    }
-    return entry;
-  }
-
-  /** The newest handshake at the right time that belongs to no other connection, or -1. */
-  #findUnowned({ conn, conn_ts, ts }: RequestEvent): number {
-    const table = this.#table;
-    const single = this.#options.cardinality === "one_to_one";
-    let entry = table.newest(this.#key);
-    for (; entry >= 0; entry = table.older(entry)) {
-      if (conn !== undefined && table.conn(entry) !== NO_CONN) continue;
-      if (single && table.state(entry) > STATE.lone) continue;
-      const fits = conn_ts === undefined
-        ? this.#inWindow(entry, ts)
-        : this.#afterAccept(entry, conn_ts);
-      if (fits) return entry;
-    }
-    return -1;
-  }
-
-  /** Connection match: the hello came with the accept, a little before or after it. */
-  #afterAccept(entry: number, connTs: number): boolean {
-    const { acceptDelayMs, helloMaxDelayMs } = this.#options;
-    if (this.#nowMs < this.#steppedUntilMs) {
-      return this.#table.idleMs(entry, this.#nowMs) <=
-        acceptDelayMs + helloMaxDelayMs;
-    }
-    const after = this.#table.hello(entry).ts - connTs;
-    return after >= -acceptDelayMs * 1000 && after <= helloMaxDelayMs * 1000;
-  }
-
-  /** Window match: the hello came before the request, the last request not too long ago. */
-  #inWindow(entry: number, ts: number): boolean {
-    const { skewMs, keepaliveTtlMs } = this.#options;
-    if (this.#nowMs < this.#steppedUntilMs) {
-      return this.#table.idleMs(entry, this.#nowMs) <= keepaliveTtlMs;
-    }
-    return this.#table.hello(entry).ts <= ts + skewMs * 1000 &&
-      ts - this.#table.activityTs(entry) <= keepaliveTtlMs * 1000;
   }
 
   /** Why waiting cannot help; undefined if it can. */
@@ -487,10 +388,10 @@ export class Join {
     if (request.url_scheme === "http") {
       return this.#isBehindProxy(request) ? "upstream_tls" : "plaintext";
     }
-    if (
-      this.#wallUs !== undefined && this.#nowMs >= this.#steppedUntilMs &&
-      this.#wallUs - endOf(request) > this.#options.maxLatenessMs * 1000
-    ) return "late";
+    const ageUs = this.#clock.ageUs(endOf(request));
+    if (ageUs !== undefined && ageUs > this.#options.maxLatenessMs * 1000) {
+      return "late";
+    }
     if (!this.captureUp || this.#options.httpHoldMs === 0) {
       return this.#reasonAfterWait(request);
     }
@@ -501,7 +402,11 @@ export class Join {
   #reasonAfterWait(request: RequestEvent): OrphanReason {
     if (this.#isBehindProxy(request)) return "upstream_tls";
     if (!this.captureUp) return "capture_down";
-    return this.#evicted.has(this.#key, this.#nowMs, this.#options.connTtlMs)
+    return this.#evicted.has(
+        this.#key,
+        this.#clock.nowMs,
+        this.#options.connTtlMs,
+      )
       ? "tls_evicted"
       : "no_hello";
   }
@@ -517,8 +422,8 @@ export class Join {
     let before = -1;
     for (let entry = holds.firstOf(this.#key); entry >= 0;) {
       const next = holds.sameNext(entry);
-      const waitedMs = holds.waitedMs(entry, this.#nowMs);
-      if (this.#match(holds.request(entry), waitedMs)) {
+      const waitedMs = holds.waitedMs(entry, this.#clock.nowMs);
+      if (this.#match(holds.held(entry), waitedMs)) {
         holds.remove(entry, before);
       } else before = entry;
       entry = next;
@@ -529,7 +434,7 @@ export class Join {
     for (let n = 0; n < EXPIRE_AT_ONCE; n++) {
       const entry = this.#holds.oldest;
       if (entry < 0) return;
-      const waited = this.#holds.waitedMs(entry, this.#nowMs);
+      const waited = this.#holds.waitedMs(entry, this.#clock.nowMs);
       if (waited < this.#options.httpHoldMs) return;
       this.#expireHold(entry);
     }
@@ -537,11 +442,15 @@ export class Join {
 
   /** Leaves the key of the request as the current one. */
   #expireHold(entry: number, reason?: OrphanReason): void {
-    const request = this.#holds.request(entry);
-    const waitedMs = this.#holds.waitedMs(entry, this.#nowMs);
+    const held = this.#holds.held(entry);
+    const waitedMs = this.#holds.waitedMs(entry, this.#clock.nowMs);
     this.#holds.keyOf(entry, this.#key);
     this.#holds.remove(entry);
-    this.#orphan(request, reason ?? this.#reasonAfterWait(request), waitedMs);
+    this.#orphan(
+      held,
+      reason ?? this.#reasonAfterWait(held.request),
+      waitedMs,
+    );
   }
 
   #expireHandshakes(): void {
@@ -550,7 +459,7 @@ export class Join {
     const table = this.#table;
     this.#expire(STATE.fresh, tlsOrphanAfterMs, (entry) => {
       this.#tlsOnly(table.hello(entry));
-      table.move(entry, STATE.lone, this.#nowMs);
+      table.move(entry, STATE.lone, this.#clock.nowMs);
     });
     const forget = (entry: number): void => table.remove(entry);
     this.#expire(STATE.lone, connTtlMs, forget);
@@ -566,19 +475,21 @@ export class Join {
   ): void {
     for (let n = 0; n < EXPIRE_AT_ONCE; n++) {
       const entry = this.#table.oldest(state);
-      if (entry < 0 || this.#table.idleMs(entry, this.#nowMs) < afterMs) return;
+      if (entry < 0 || this.#table.idleMs(entry, this.#clock.nowMs) < afterMs) {
+        return;
+      }
       act(entry);
     }
   }
 
-  #tlsOnly(handshake: HandshakeEvent): void {
+  #tlsOnly(handshake: Hello): void {
     if (!this.#options.emitTlsOrphans) return;
     this.counts.tlsOnly++;
     this.#emit({ match: "tls_only", handshake }, 0);
   }
 
   #orphan(
-    request: RequestEvent,
+    { request, text }: JoinedRequest,
     reason: OrphanReason,
     waitedMs: number,
   ): void {
@@ -587,11 +498,16 @@ export class Join {
       return;
     }
     this.counts.orphans[reason]++;
-    this.#emit({ match: "none", request, reason }, waitedMs);
+    this.#emit({ match: "none", request, text, reason }, waitedMs);
   }
 }
 
 /** When the request was logged, about. */
 function endOf({ ts, duration_us }: RequestEvent): number {
   return ts + (duration_us ?? 0);
+}
+
+/** HTTP/3 is HTTP over QUIC. */
+function transportOf({ http_version }: RequestEvent): number {
+  return http_version === "3" ? TRANSPORT.quic : TRANSPORT.tcp;
 }

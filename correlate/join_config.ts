@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { integer } from "../lib/config.ts";
 import { networkList, NetworkSet } from "../lib/ip_filter.ts";
-import type { JoinOptions } from "./join.ts";
+import type { JoinOptions } from "./join_options.ts";
 
 const ON = true;
 

@@ -9,12 +9,14 @@ import type { HttpEvent, NetworkEvent } from "../lib/events.ts";
 import { EXIT, FatalError, messageOf } from "../lib/errors.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import { main, type Program } from "../lib/program.ts";
-import { toCorrelated } from "./correlated.ts";
+import { correlatedText } from "./correlated.ts";
 import { EventIds } from "./event_id.ts";
-import { Join, type JoinOptions } from "./join.ts";
+import { Join } from "./join.ts";
 import { filterSection, joinOptions, joinSection } from "./join_config.ts";
+import type { JoinOptions } from "./join_options.ts";
 import { LineSplitter } from "./lines.ts";
-import { type Parsed, parseHttpEvent, parseNetworkEvent } from "./parse.ts";
+import type { MessageBatch } from "./messages.ts";
+import { checkHttpEvent, checkNetworkEvent, type Parsed } from "./parse.ts";
 
 const schema = v.strictObject({ join: joinSection, filter: filterSection });
 
@@ -89,10 +91,10 @@ export async function joinFiles(files: JoinFilesOptions): Promise<number> {
   let count = 0;
   let out = "";
   const join = new Join(files.options, (joined) => {
-    out += JSON.stringify(toCorrelated(joined, ids.of(++count))) + "\n";
+    out += correlatedText(joined, ids.of(++count)) + "\n";
   });
-  const network = new EventFile(files.handshakes, parseNetworkEvent);
-  const http = new EventFile(files.requests, parseHttpEvent);
+  const network = new EventFile(files.handshakes, checkNetworkEvent);
+  const http = new EventFile(files.requests, checkHttpEvent);
   let clockUs = 0;
   let handshake = await network.next();
   let request = await http.next();
@@ -135,16 +137,16 @@ interface Line<Event> {
 class EventFile<Event extends NetworkEvent | HttpEvent> {
   refused = 0;
   readonly #path: string;
-  readonly #parse: (text: string) => Parsed<Event>;
+  readonly #check: (value: unknown) => Parsed<Event>;
   readonly #splitter = new LineSplitter(eventBytesMax);
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #events: Line<Event>[] = [];
   #at = 0;
   #ended = false;
 
-  constructor(path: string, parse: (text: string) => Parsed<Event>) {
+  constructor(path: string, check: (value: unknown) => Parsed<Event>) {
     this.#path = path;
-    this.#parse = parse;
+    this.#check = check;
   }
 
   async next(): Promise<Line<Event> | undefined> {
@@ -158,10 +160,15 @@ class EventFile<Event extends NetworkEvent | HttpEvent> {
   async #fill(): Promise<void> {
     this.#events = [];
     this.#at = 0;
-    const take = (line: string, bytes: number): void => {
-      const parsed = this.#parse(line);
-      if (parsed.ok) this.#events.push({ event: parsed.event, bytes });
-      else this.refused++;
+    const take = (lines: MessageBatch): void => {
+      let i = 0;
+      for (const value of lines.values()) {
+        const parsed = this.#check(value);
+        if (parsed.ok) {
+          this.#events.push({ event: parsed.event, bytes: lines.length(i) });
+        } else this.refused++;
+        i++;
+      }
     };
     try {
       this.#chunks ??= (await open(this.#path))[Symbol.asyncIterator]();

@@ -10,9 +10,9 @@
  */
 import { crc32 } from "node:zlib";
 import { messageOf } from "../lib/errors.ts";
-import type { HandshakeEvent } from "../lib/events.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import type { State } from "./connection_table.ts";
+import type { Hello } from "./hello.ts";
 import { LineSplitter } from "./lines.ts";
 import { hex32 } from "./spool_folder.ts";
 
@@ -27,7 +27,7 @@ export interface SavedHandshake {
   readonly idle_ms: number;
   /** What it counts against `max_bytes`. */
   readonly bytes: number;
-  readonly hello: HandshakeEvent;
+  readonly hello: Hello;
 }
 
 /** What was found. */
@@ -48,12 +48,12 @@ interface Header {
 }
 
 /** Of the format: other versions are ignored. */
-const VERSION = 1;
+const VERSION = 2;
 /** CRC and newline. */
 const TRAILER_BYTES = 9;
 const CHUNK_CHARS = 2 ** 20;
-/** An entry holds its event and a few numbers. */
-const LINE_BYTES_MAX = eventBytesMax * 2;
+/** An entry holds the text of its event as a text of JSON, and a few numbers. */
+const LINE_BYTES_MAX = eventBytesMax * 3;
 
 /**
  * Writes a snapshot to `path` and returns how many handshakes it holds. Blocks.
@@ -110,9 +110,11 @@ export function readSnapshot(
   try {
     const splitter = new LineSplitter(LINE_BYTES_MAX);
     const crc = readBody(file, (bytes) =>
-      splitter.push(bytes, (line) => {
-        if (header === undefined) header = JSON.parse(line) as Header;
-        else handshakes.push(JSON.parse(line) as SavedHandshake);
+      splitter.push(bytes, (lines) => {
+        for (const value of lines.values()) {
+          if (header === undefined) header = value as Header;
+          else handshakes.push(value as SavedHandshake);
+        }
       }));
     if (crc !== readTrailer(file) || header === undefined) {
       return { found: "unusable", reason: "it is damaged" };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../lib/testing.ts";
-import { Join, type Joined, type JoinOptions } from "./join.ts";
+import { Join } from "./join.ts";
+import type { Joined, JoinOptions } from "./join_options.ts";
 import {
   readSnapshot,
   removeSnapshot,

@@ -52,7 +52,11 @@ export class LineSink implements AsyncDisposable {
   flush(): void {
     if (this.#writing !== undefined) return;
     if (this.#pending.length === 0 && !this.#reopening) return;
-    this.#writing = this.#write().finally(() => this.#writing = undefined);
+    this.#writing = this.#write().finally(() => {
+      this.#writing = undefined;
+      // Asked for while the last lines were on their way.
+      if (this.#reopening) this.flush();
+    });
   }
 
   /** Goes on in a new file of the same name, as log rotation wants it. */

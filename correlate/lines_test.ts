@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LineSplitter } from "./lines.ts";
+import type { MessageBatch } from "./messages.ts";
 
 /** Lines found in `text` when it comes in pieces of `sizes` bytes. */
 function split(text: string, sizes: readonly number[], lineBytesMax = 1000): {
@@ -10,7 +11,9 @@ function split(text: string, sizes: readonly number[], lineBytesMax = 1000): {
   const bytes = new TextEncoder().encode(text);
   const splitter = new LineSplitter(lineBytesMax);
   const lines: string[] = [];
-  const take = (line: string): number => lines.push(line);
+  const take = (batch: MessageBatch): void => {
+    for (let i = 0; i < batch.count; i++) lines.push(batch.text(i));
+  };
   let at = 0;
   for (let i = 0; at < bytes.length; i++) {
     const size = sizes[i % sizes.length] ?? 1;

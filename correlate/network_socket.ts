@@ -2,6 +2,7 @@
 import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { LineSplitter } from "./lines.ts";
+import type { MessageBatch } from "./messages.ts";
 import {
   claimSocketPath,
   openSocketTo,
@@ -18,8 +19,8 @@ export interface NetworkSocketOptions extends SocketAccess {
   readonly path: string;
   readonly lineBytesMax: number;
   readonly log: Logger;
-  /** Takes one line. Must not throw. */
-  readonly take: (line: string, bytes: number) => void;
+  /** Takes whole lines. Must not throw. */
+  readonly take: (lines: MessageBatch) => void;
 }
 
 /** The listening socket. */

@@ -19,12 +19,17 @@ import type {
 } from "../lib/events.ts";
 import { parseIp } from "../lib/ip.ts";
 
-/** Why a line is no event; the label of `correlate_events_invalid_total`. */
+/** Why a line is no event; the label of `correlate_events_discarded_total`. */
 export type Refusal = "not_json" | "unknown_type" | "bad_field";
 
 /** An event, or the reason why there is none. */
 export type Parsed<Event> =
-  | { readonly ok: true; readonly event: Event }
+  | {
+    readonly ok: true;
+    readonly event: Event;
+    /** The text says just this: no key is unknown and no address was spelled otherwise. */
+    readonly plain: boolean;
+  }
   | { readonly ok: false; readonly reason: Refusal };
 
 const NOT_JSON = { ok: false, reason: "not_json" } as const;
@@ -38,257 +43,283 @@ type Loose<Event> = { [Key in keyof Event]?: unknown };
 
 /** Reads a line of `network.socket`. */
 export function parseNetworkEvent(text: string): Parsed<NetworkEvent> {
-  const raw = parseObject(text);
-  if (raw === undefined) return NOT_JSON;
-  switch (raw["event_type"]) {
-    case "handshake":
-      return isConnection(raw) && isHandshake(raw)
-        ? { ok: true, event: raw as unknown as HandshakeEvent }
-        : BAD_FIELD;
-    case "stats":
-      return isMicros(raw["ts"]) && isStats(raw)
-        ? { ok: true, event: raw as unknown as StatsEvent }
-        : BAD_FIELD;
-    default:
-      return UNKNOWN_TYPE;
-  }
+  return checkNetworkEvent(parseJson(text));
 }
 
 /** Reads a datagram of `http.socket`. */
 export function parseHttpEvent(text: string): Parsed<HttpEvent> {
-  const raw = parseObject(text);
-  if (raw === undefined) return NOT_JSON;
-  switch (raw["event_type"]) {
-    case "request":
-      return isConnection(raw) && isRequest(raw)
-        ? { ok: true, event: raw as unknown as RequestEvent }
-        : BAD_FIELD;
-    case "connection_end":
-      return isConnection(raw) && isConnectionEnd(raw)
-        ? { ok: true, event: raw as unknown as ConnectionEndEvent }
-        : BAD_FIELD;
+  return checkHttpEvent(parseJson(text));
+}
+
+/** Checks what JSON gave; undefined where it was none. Addresses become canonical in place. */
+export function checkNetworkEvent(value: unknown): Parsed<NetworkEvent> {
+  if (!isObject(value)) return NOT_JSON;
+  switch (value["event_type"]) {
+    case "handshake":
+      return checked(value, connection(value) + handshake(value));
+    case "stats":
+      return checked(value, micros(value["ts"]) + stats(value));
     default:
       return UNKNOWN_TYPE;
   }
 }
 
-function parseObject(text: string): Raw | undefined {
+/** {@linkcode checkNetworkEvent} for what a web server says. */
+export function checkHttpEvent(value: unknown): Parsed<HttpEvent> {
+  if (!isObject(value)) return NOT_JSON;
+  switch (value["event_type"]) {
+    case "request":
+      return checked(value, connection(value) + request(value));
+    case "connection_end":
+      return checked(value, connection(value) + connectionEnd(value));
+    default:
+      return UNKNOWN_TYPE;
+  }
+}
+
+/** `found` is the number of fields that are right, negative if one is wrong. */
+function checked<Event>(raw: Raw, found: number): Parsed<Event> {
+  if (found < 0) return BAD_FIELD;
+  // One more: the type itself.
+  const plain = Object.keys(raw).length === found + 1;
+  return { ok: true, event: raw as Event, plain };
+}
+
+function isObject(value: unknown): value is Raw {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === "object" && !Array.isArray(value)
-      ? value as Raw
-      : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
 }
 
+/** Outweighs all fields of an event together. */
+const WRONG = -1000;
+
 // The fields are named one by one, not listed in a table: a property access by name is several
-// times cheaper than one by a variable, and this runs for each field of each event.
+// times cheaper than one by a variable, and this runs for each field of each event. Each check gives
+// 1 for a field that is right, 0 for one that is absent and may be, WRONG otherwise.
 
-function isConnection(raw: Raw & Loose<Connection & { ts: unknown }>): boolean {
-  return isMicros(raw.ts) && isPort(raw.src_port) && isPort(raw.dest_port) &&
-    raw.src_ip !== undefined && readAddress(raw, "src_ip") &&
-    raw.dest_ip !== undefined && readAddress(raw, "dest_ip");
+function connection(raw: Raw & Loose<Connection & { ts: unknown }>): number {
+  return micros(raw.ts) + port(raw.src_port) + port(raw.dest_port) +
+    (raw.src_ip === undefined ? WRONG : mayBeAddress(raw, "src_ip")) +
+    (raw.dest_ip === undefined ? WRONG : mayBeAddress(raw, "dest_ip"));
 }
 
-function isHandshake(raw: Raw & Loose<HandshakeEvent>): boolean {
-  return isCount(raw.seq) &&
-    isText(raw.sensor) &&
-    isCount(raw.boot) &&
-    mayBeText(raw.in_iface) &&
-    isText(raw.transport) &&
-    mayBeCounts(raw.vlan) &&
-    mayBeTexts(raw.tunnel) &&
-    mayBeCount(raw.proxy_src_port) &&
-    isText(raw.community_id) &&
-    isText(raw.status) &&
-    mayBeText(raw.status_reason) &&
-    isCount(raw.hello) &&
-    mayBeText(raw.client_random_hash) &&
-    mayBeText(raw.ja4) &&
-    mayBeText(raw.ja4_r) &&
-    mayBeText(raw.ja4_o) &&
-    mayBeText(raw.ja4_ro) &&
-    mayBeText(raw.ja4_stable) &&
-    mayBeText(raw.ja3) &&
-    mayBeText(raw.ja3_string) &&
-    mayBeText(raw.ja3n) &&
-    mayBeText(raw.sni) &&
-    mayBeTexts(raw.client_alpns) &&
-    mayBeText(raw.tls_version_offered) &&
-    mayBeCount(raw.legacy_version) &&
-    mayBeCounts(raw.cipher_suites) &&
-    mayBeCounts(raw.extensions) &&
-    mayBeCounts(raw.supported_groups) &&
-    mayBeCounts(raw.signature_algorithms) &&
-    mayBeCounts(raw.ec_point_formats) &&
-    mayBeCounts(raw.supported_versions) &&
-    mayBeCounts(raw.key_share_groups) &&
-    mayBeFlag(raw.grease) &&
-    mayBeFlag(raw.post_quantum) &&
-    mayBeFlag(raw.ech) &&
-    mayBeFlag(raw.psk) &&
-    mayBeFlag(raw.early_data) &&
-    mayBeCount(raw.session_id_bytes) &&
-    mayBeCount(raw.hello_bytes) &&
-    mayBeCount(raw.hello_records) &&
-    mayBeCount(raw.hello_segments) &&
-    mayBeFlag(raw.out_of_order) &&
-    mayBeText(raw.preamble) &&
-    mayBeCount(raw.ip_ttl) &&
-    mayBeFlag(raw.ip_df) &&
-    mayBeCount(raw.ip_id) &&
-    mayBeCount(raw.tcp_window) &&
-    mayBeCount(raw.tcp_mss) &&
-    mayBeCount(raw.tcp_wscale) &&
-    mayBeFlag(raw.tcp_sack) &&
-    mayBeFlag(raw.tcp_timestamps) &&
-    mayBeText(raw.tcp_options) &&
-    mayBeInteger(raw.tcp_rtt_us) &&
-    mayBeInteger(raw.syn_to_hello_us) &&
-    readAddress(raw, "proxy_src_ip");
+function handshake(raw: Raw & Loose<HandshakeEvent>): number {
+  return count(raw.seq) +
+    text(raw.sensor) +
+    count(raw.boot) +
+    mayBeText(raw.in_iface) +
+    text(raw.transport) +
+    mayBeCounts(raw.vlan) +
+    mayBeTexts(raw.tunnel) +
+    mayBeCount(raw.proxy_src_port) +
+    text(raw.community_id) +
+    text(raw.status) +
+    mayBeText(raw.status_reason) +
+    count(raw.hello) +
+    mayBeText(raw.client_random_hash) +
+    mayBeText(raw.ja4) +
+    mayBeText(raw.ja4_r) +
+    mayBeText(raw.ja4_o) +
+    mayBeText(raw.ja4_ro) +
+    mayBeText(raw.ja4_stable) +
+    mayBeText(raw.ja3) +
+    mayBeText(raw.ja3_string) +
+    mayBeText(raw.ja3n) +
+    mayBeText(raw.sni) +
+    mayBeTexts(raw.client_alpns) +
+    mayBeText(raw.tls_version_offered) +
+    mayBeCount(raw.legacy_version) +
+    mayBeCounts(raw.cipher_suites) +
+    mayBeCounts(raw.extensions) +
+    mayBeCounts(raw.supported_groups) +
+    mayBeCounts(raw.signature_algorithms) +
+    mayBeCounts(raw.ec_point_formats) +
+    mayBeCounts(raw.supported_versions) +
+    mayBeCounts(raw.key_share_groups) +
+    mayBeFlag(raw.grease) +
+    mayBeFlag(raw.post_quantum) +
+    mayBeFlag(raw.ech) +
+    mayBeFlag(raw.psk) +
+    mayBeFlag(raw.early_data) +
+    mayBeCount(raw.session_id_bytes) +
+    mayBeCount(raw.hello_bytes) +
+    mayBeCount(raw.hello_records) +
+    mayBeCount(raw.hello_segments) +
+    mayBeFlag(raw.out_of_order) +
+    mayBeText(raw.preamble) +
+    mayBeCount(raw.ip_ttl) +
+    mayBeFlag(raw.ip_df) +
+    mayBeCount(raw.ip_id) +
+    mayBeCount(raw.tcp_window) +
+    mayBeCount(raw.tcp_mss) +
+    mayBeCount(raw.tcp_wscale) +
+    mayBeFlag(raw.tcp_sack) +
+    mayBeFlag(raw.tcp_timestamps) +
+    mayBeText(raw.tcp_options) +
+    mayBeInteger(raw.tcp_rtt_us) +
+    mayBeInteger(raw.syn_to_hello_us) +
+    mayBeAddress(raw, "proxy_src_ip");
 }
 
-function isStats(raw: Loose<StatsEvent>): boolean {
-  return isText(raw.sensor) &&
-    isCount(raw.boot) &&
-    isCount(raw.packets) &&
-    isCount(raw.kernel_drops) &&
-    isCount(raw.interface_drops) &&
-    isCount(raw.events_dropped) &&
-    isCount(raw.handshakes) &&
-    isCount(raw.flows_held) &&
-    isCount(raw.flows_evicted) &&
-    isCount(raw.wasm_traps) &&
+function stats(raw: Loose<StatsEvent>): number {
+  return text(raw.sensor) +
+    count(raw.boot) +
+    count(raw.packets) +
+    count(raw.kernel_drops) +
+    count(raw.interface_drops) +
+    count(raw.events_dropped) +
+    count(raw.handshakes) +
+    count(raw.flows_held) +
+    count(raw.flows_evicted) +
+    count(raw.wasm_traps) +
     mayBeCount(raw.memory_bytes);
 }
 
-function isRequest(raw: Raw & Loose<RequestEvent>): boolean {
-  return mayBeCount(raw.conn) &&
-    mayBeMicros(raw.conn_ts) &&
-    mayBeCount(raw.req_idx) &&
-    mayBeCount(raw.pid) &&
-    mayBeCount(raw.seq) &&
-    mayBeCount(raw.events_dropped) &&
-    mayBeText(raw.client_ip_source) &&
-    isText(raw.url_scheme) &&
-    isText(raw.http_method) &&
-    isText(raw.http_host) &&
-    isText(raw.url_path) &&
-    mayBeText(raw.url_query) &&
-    isText(raw.http_version) &&
-    isCount(raw.status_code) &&
-    mayBeCount(raw.request_bytes) &&
-    mayBeCount(raw.response_bytes) &&
-    mayBeCount(raw.duration_us) &&
-    isTexts(raw.header_names) &&
-    mayBeCount(raw.cookie_count) &&
-    mayBeCount(raw.headers_dropped) &&
-    mayBeFlag(raw.truncated) &&
-    mayBeCount(raw.bad_utf8) &&
-    mayBeText(raw.tls_version) &&
-    mayBeText(raw.tls_cipher) &&
-    mayBeFlag(raw.tls_resumed) &&
-    mayBeText(raw.tls_sni) &&
-    isHeaders(raw.headers) &&
-    readAddress(raw, "client_ip");
+function request(raw: Raw & Loose<RequestEvent>): number {
+  return mayBeCount(raw.conn) +
+    mayBeMicros(raw.conn_ts) +
+    mayBeCount(raw.req_idx) +
+    mayBeCount(raw.pid) +
+    mayBeCount(raw.seq) +
+    mayBeCount(raw.events_dropped) +
+    mayBeText(raw.client_ip_source) +
+    text(raw.url_scheme) +
+    text(raw.http_method) +
+    text(raw.http_host) +
+    text(raw.url_path) +
+    mayBeText(raw.url_query) +
+    text(raw.http_version) +
+    count(raw.status_code) +
+    mayBeCount(raw.request_bytes) +
+    mayBeCount(raw.response_bytes) +
+    mayBeCount(raw.duration_us) +
+    texts(raw.header_names) +
+    mayBeCount(raw.cookie_count) +
+    mayBeCount(raw.headers_dropped) +
+    mayBeFlag(raw.truncated) +
+    mayBeCount(raw.bad_utf8) +
+    mayBeCount(raw.control_bytes) +
+    mayBeCount(raw.control_bytes) +
+    mayBeText(raw.tls_version) +
+    mayBeText(raw.tls_cipher) +
+    mayBeFlag(raw.tls_resumed) +
+    mayBeText(raw.tls_sni) +
+    mayBeCounts(raw.tls_cipher_suites) +
+    mayBeCounts(raw.tls_extensions) +
+    mayBeCounts(raw.tls_cipher_suites) +
+    mayBeCounts(raw.tls_extensions) +
+    headers(raw.headers) +
+    mayBeAddress(raw, "client_ip");
 }
 
-function isConnectionEnd(raw: Loose<ConnectionEndEvent>): boolean {
-  return isCount(raw.conn) &&
-    mayBeCount(raw.pid) &&
+function connectionEnd(raw: Loose<ConnectionEndEvent>): number {
+  return count(raw.conn) +
+    mayBeCount(raw.pid) +
     mayBeCount(raw.seq);
 }
 
-/** Makes the address canonical in place. True if it is one or is absent. */
-function readAddress(raw: Raw, key: string): boolean {
+/**
+ * Makes an address canonical in place. One that had to be rewritten counts as absent: the text says
+ * something else.
+ */
+function mayBeAddress(raw: Raw, key: string): number {
   const text = raw[key];
-  if (text === undefined) return true;
+  if (text === undefined) return 0;
   const ip: IpAddress | undefined = typeof text === "string"
     ? parseIp(text)
     : undefined;
-  if (ip === undefined) return false;
-  if (ip !== text) raw[key] = ip;
-  return true;
+  if (ip === undefined) return WRONG;
+  if (ip === text) return 1;
+  raw[key] = ip;
+  return 0;
 }
 
 /** 2^52 microseconds is the year 2112: beyond it arithmetic on `ts` would lose exactness. */
 const MICROS_MAX = 2 ** 52;
 
-function isMicros(value: unknown): boolean {
+function micros(value: unknown): number {
   return typeof value === "number" && value > 0 && value < MICROS_MAX &&
-    Number.isInteger(value);
+      Number.isInteger(value)
+    ? 1
+    : WRONG;
 }
 
-function isPort(value: unknown): boolean {
+function port(value: unknown): number {
   return typeof value === "number" && value >= 0 && value <= 65_535 &&
-    Number.isInteger(value);
+      Number.isInteger(value)
+    ? 1
+    : WRONG;
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === "string";
+function text(value: unknown): number {
+  return typeof value === "string" ? 1 : WRONG;
 }
 
-function isCount(value: unknown): boolean {
-  return typeof value === "number" && value >= 0 && Number.isSafeInteger(value);
+function count(value: unknown): number {
+  return typeof value === "number" && value >= 0 && Number.isSafeInteger(value)
+    ? 1
+    : WRONG;
 }
 
-function isTexts(value: unknown): boolean {
-  if (!Array.isArray(value)) return false;
+function texts(value: unknown): number {
+  if (!Array.isArray(value)) return WRONG;
   for (let i = 0; i < value.length; i++) {
-    if (typeof value[i] !== "string") return false;
+    if (typeof value[i] !== "string") return WRONG;
   }
-  return true;
+  return 1;
 }
 
-function mayBeText(value: unknown): boolean {
-  return value === undefined || typeof value === "string";
+function mayBeText(value: unknown): number {
+  return value === undefined ? 0 : typeof value === "string" ? 1 : WRONG;
 }
 
-function mayBeCount(value: unknown): boolean {
-  return value === undefined || isCount(value);
+function mayBeCount(value: unknown): number {
+  return value === undefined ? 0 : count(value);
 }
 
-function mayBeInteger(value: unknown): boolean {
-  return value === undefined || Number.isSafeInteger(value);
+function mayBeInteger(value: unknown): number {
+  return value === undefined ? 0 : Number.isSafeInteger(value) ? 1 : WRONG;
 }
 
-function mayBeFlag(value: unknown): boolean {
-  return value === undefined || typeof value === "boolean";
+function mayBeFlag(value: unknown): number {
+  return value === undefined ? 0 : typeof value === "boolean" ? 1 : WRONG;
 }
 
-function mayBeMicros(value: unknown): boolean {
-  return value === undefined || isMicros(value);
+function mayBeMicros(value: unknown): number {
+  return value === undefined ? 0 : micros(value);
 }
 
-function mayBeTexts(value: unknown): boolean {
-  return value === undefined || isTexts(value);
+function mayBeTexts(value: unknown): number {
+  return value === undefined ? 0 : texts(value);
 }
 
-function mayBeCounts(value: unknown): boolean {
-  if (value === undefined) return true;
-  if (!Array.isArray(value)) return false;
+function mayBeCounts(value: unknown): number {
+  if (value === undefined) return 0;
+  if (!Array.isArray(value)) return WRONG;
   for (let i = 0; i < value.length; i++) {
-    if (!isCount(value[i])) return false;
+    if (count(value[i]) < 0) return WRONG;
   }
-  return true;
+  return 1;
 }
 
-function isHeaders(value: unknown): boolean {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    return false;
-  }
+function headers(value: unknown): number {
+  if (!isObject(value)) return WRONG;
   // JSON.parse made it: it inherits nothing that can be enumerated.
   for (const name in value) {
-    if (!isHeader((value as Raw)[name])) return false;
+    if (!isHeader(value[name])) return WRONG;
   }
-  return true;
+  return 1;
 }
 
 /** A value, or the length of a redacted one. */
 function isHeader(value: unknown): boolean {
   return typeof value === "string" ||
-    (value !== null && typeof value === "object" &&
-      isCount((value as Raw)["len"]));
+    (isObject(value) && count(value["len"]) > 0);
 }

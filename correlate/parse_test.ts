@@ -8,6 +8,7 @@ Deno.test("parseNetworkEvent() reads what a sensor writes", () => {
     assert.deepEqual(parseNetworkEvent(JSON.stringify(event)), {
       ok: true,
       event,
+      plain: true,
     });
   }
 });
@@ -23,6 +24,7 @@ Deno.test("parseHttpEvent() reads what a web server writes", () => {
     assert.deepEqual(parseHttpEvent(JSON.stringify(event)), {
       ok: true,
       event,
+      plain: true,
     });
   }
 });

@@ -1,14 +1,18 @@
 /**
- * Texts of both sockets in, rows at all outputs out: parse, join, hide, number, write.
+ * Messages of the sockets in, rows at all outputs out: parse, join, hide, number, write.
  *
  * @module
  */
-import { toCorrelated } from "./correlated.ts";
+import { correlatedText, requestText } from "./correlated.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { EventIds } from "./event_id.ts";
-import { Join, type Joined, type JoinOptions } from "./join.ts";
-import { parseHttpEvent, parseNetworkEvent, type Refusal } from "./parse.ts";
-import type { AddressPrivacy } from "./privacy.ts";
+import { type FeedFormat, readFeed } from "./feeds.ts";
+import { factsStart } from "./hello.ts";
+import { Join } from "./join.ts";
+import type { Joined, JoinOptions } from "./join_options.ts";
+import type { MessageBatch } from "./messages.ts";
+import { checkHttpEvent, checkNetworkEvent, type Refusal } from "./parse.ts";
+import type { Privacy } from "./privacy.ts";
 import { SensorStats } from "./sensor_stats.ts";
 
 /** Where rows go: the spool, a file, stdout. */
@@ -16,10 +20,18 @@ export interface RowSink {
   append(line: string): void;
 }
 
+/** A row as {@linkcode PipelineOptions.appended} learns of it. */
+export interface AppendedRow {
+  readonly seq: number;
+  /** How long its event waited in the join, milliseconds. */
+  readonly waitedMs: number;
+  readonly joined: Joined;
+}
+
 /** What {@linkcode Pipeline} works with. */
 export interface PipelineOptions {
   readonly join: JoinOptions;
-  readonly privacy: AddressPrivacy;
+  readonly privacy: Privacy;
   readonly sinks: readonly RowSink[];
   readonly deadLetters: DeadLetters | undefined;
   /** First 32 bits of each `event_id`. */
@@ -28,8 +40,8 @@ export interface PipelineOptions {
   readonly epoch: number;
   /** The number of the next row, if a sink gives them; else they are counted here from 1. */
   readonly nextSeq?: (() => number) | undefined;
-  /** Told of each row: its number, and how long its event waited in the join. */
-  readonly appended?: ((seq: number, waitedMs: number) => void) | undefined;
+  /** Told of each row. */
+  readonly appended?: ((row: AppendedRow) => void) | undefined;
 }
 
 /** Totals of one input. received = events of the join + control + invalid. */
@@ -41,12 +53,16 @@ export interface InputCounts {
   readonly invalid: Record<Refusal, number>;
 }
 
+const OPENING_BRACE = 123;
+
 /** See the module's comment. */
 export class Pipeline {
   readonly join: Join;
   readonly network: InputCounts = inputCounts();
   readonly http: InputCounts = inputCounts();
   readonly sensors: SensorStats = new SensorStats();
+  /** Events whose text could not be taken over into the row as it was. */
+  rewritten = 0;
   readonly #options: PipelineOptions;
   readonly #ids: EventIds;
   #count = 0;
@@ -60,56 +76,77 @@ export class Pipeline {
     );
   }
 
-  /** Takes a line of `network.socket`. */
-  takeNetwork(line: string, bytes: number): void {
+  /** Takes lines of `network.socket`. */
+  takeNetwork(lines: MessageBatch): void {
     const counts = this.network;
-    counts.received++;
-    counts.bytes += bytes;
-    const parsed = parseNetworkEvent(line);
-    if (!parsed.ok) {
-      counts.invalid[parsed.reason]++;
-      this.#options.deadLetters?.add("network", parsed.reason, line);
-    } else if (parsed.event.event_type === "handshake") {
-      this.join.handshake(parsed.event, bytes);
-    } else {
-      counts.control++;
-      this.join.stats();
-      this.sensors.take(parsed.event);
+    let i = 0;
+    for (const value of lines.values()) {
+      counts.received++;
+      counts.bytes += lines.length(i);
+      const parsed = checkNetworkEvent(value);
+      if (!parsed.ok) {
+        counts.invalid[parsed.reason]++;
+        this.#setAside("network", parsed.reason, lines.text(i));
+      } else if (parsed.event.event_type === "handshake") {
+        const { event } = parsed;
+        const start = parsed.plain ? factsStart(lines.text(i)) : 0;
+        const facts = start > 0 ? lines.inner(i, start) : this.#rewrite();
+        this.join.handshake(event, lines.length(i), facts);
+      } else {
+        counts.control++;
+        this.join.stats();
+        this.sensors.take(parsed.event);
+      }
+      i++;
     }
   }
 
-  /** Takes a datagram of `http.socket`. */
-  takeHttp(text: string, bytes: number): void {
+  /** Takes datagrams or lines of a socket of web servers. */
+  takeHttp(messages: MessageBatch, format: FeedFormat): void {
     const counts = this.http;
-    counts.received++;
-    counts.bytes += bytes;
-    const parsed = parseHttpEvent(withoutPrefix(text));
-    if (!parsed.ok) {
-      counts.invalid[parsed.reason]++;
-      this.#options.deadLetters?.add("http", parsed.reason, text);
-    } else if (parsed.event.event_type === "request") {
-      this.join.request(parsed.event);
-    } else {
-      counts.control++;
-      this.join.connectionEnd(parsed.event);
+    // Syslog writers put `<190>Nov 23 10:31:00 tag: ` before the event.
+    if (format === "reqin") messages.skipTo(OPENING_BRACE);
+    const values = format === "reqin" ? messages.values() : undefined;
+    for (let i = 0; i < messages.count; i++) {
+      counts.received++;
+      counts.bytes += messages.length(i);
+      const parsed = checkHttpEvent(
+        values === undefined ? readFeed(format, messages.text(i)) : values[i],
+      );
+      if (!parsed.ok) {
+        counts.invalid[parsed.reason]++;
+        this.#setAside("http", parsed.reason, messages.text(i));
+      } else if (parsed.event.event_type === "request") {
+        const { event } = parsed;
+        const text = values !== undefined && parsed.plain
+          ? requestText(messages.text(i))
+          : undefined;
+        this.join.request(event, text ?? this.#rewrite());
+      } else {
+        counts.control++;
+        this.join.connectionEnd(parsed.event);
+      }
     }
+  }
+
+  #rewrite(): undefined {
+    this.rewritten++;
+  }
+
+  #setAside(source: "network" | "http", reason: Refusal, text: string): void {
+    const { deadLetters, privacy } = this.#options;
+    if (privacy.keepsAll) deadLetters?.add(source, reason, text);
+    else deadLetters?.addWithoutText(source, reason, text.length);
   }
 
   #write(joined: Joined, waitedMs: number): void {
     const { nextSeq, privacy, sinks, appended } = this.#options;
+    if (sinks.length === 0) return;
     const seq = nextSeq?.() ?? ++this.#count;
-    const event = privacy.apply(toCorrelated(joined, this.#ids.of(seq)));
-    const line = JSON.stringify(event);
+    const line = correlatedText(privacy.apply(joined), this.#ids.of(seq));
     for (const sink of sinks) sink.append(line);
-    appended?.(seq, waitedMs);
+    appended?.({ seq, waitedMs, joined });
   }
-}
-
-/** Syslog writers put `<190>Nov 23 10:31:00 tag: ` before the event. */
-function withoutPrefix(text: string): string {
-  if (text.startsWith("{")) return text;
-  const at = text.indexOf("{");
-  return at < 0 ? text : text.slice(at);
 }
 
 function inputCounts(): InputCounts {

@@ -4,7 +4,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Config } from "./config.ts";
 import { fileSink, type LineSink, stdoutSink } from "./line_sink.ts";
 import type { RowSink } from "./pipeline.ts";
-import { AddressPrivacy } from "./privacy.ts";
+import { Privacy } from "./privacy.ts";
 import { openSpool, type Spool } from "./spool.ts";
 
 const SPOOL_MEMORY_BYTES_MAX = 8 * 2 ** 20;
@@ -52,9 +52,11 @@ export async function openSinks(
 /** What `[privacy]` says. */
 export async function openPrivacy(
   { privacy }: Config,
-): Promise<AddressPrivacy> {
-  const { addresses, key_file } = privacy;
-  if (addresses !== "hmac") return new AddressPrivacy(addresses);
+): Promise<Privacy> {
+  const { addresses, key_file, query, query_names: queryNames } = privacy;
+  if (addresses !== "hmac") {
+    return new Privacy({ addresses, query, queryNames });
+  }
   if (key_file === undefined) {
     throw new FatalError(
       "config",
@@ -77,7 +79,7 @@ export async function openPrivacy(
       `Cannot use the key "${key_file}": expected at least ${HMAC_KEY_BYTES_MIN} bytes, found ${key.length}`,
     );
   }
-  return new AddressPrivacy("hmac", key);
+  return new Privacy({ addresses, key, query, queryNames });
 }
 
 /** Who may use a socket. */

@@ -4,10 +4,10 @@ import { getLogger } from "@logtape/logtape";
 import { eventually, temporaryFolder } from "../lib/testing.ts";
 import { fileSink, LineSink } from "./line_sink.ts";
 import { type HttpSocket, openHttpSocket } from "./http_socket.ts";
+import { MessageBatch } from "./messages.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
 
 const log = getLogger(["test"]);
-const decoder = new TextDecoder();
 
 function openHttp(
   path: string,
@@ -31,7 +31,9 @@ function openNetwork(
     mode: 0o620,
     lineBytesMax: 1000,
     log,
-    take,
+    take: (batch) => {
+      for (let i = 0; i < batch.count; i++) take(batch.text(i));
+    },
   });
 }
 
@@ -51,8 +53,9 @@ async function send(path: string, messages: readonly string[]): Promise<void> {
 
 function take({ ring }: HttpSocket): string[] {
   const messages: string[] = [];
-  for (let message; (message = ring.shift()) !== undefined;) {
-    messages.push(decoder.decode(message));
+  const batch = new MessageBatch();
+  while (ring.take(batch, 100)) {
+    for (let i = 0; i < batch.count; i++) messages.push(batch.text(i));
   }
   return messages;
 }

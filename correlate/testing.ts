@@ -9,7 +9,7 @@ import type {
   StatsEvent,
   UnixMicros,
 } from "../lib/events.ts";
-import type { JoinOptions } from "./join.ts";
+import type { JoinOptions } from "./join_options.ts";
 import { filterSection, joinOptions, joinSection } from "./join_config.ts";
 
 /** Wall clock of the tests at 0 ms, microseconds. */
@@ -45,13 +45,13 @@ export function handshake(
   changes: Changes<HandshakeEvent> = {},
 ): HandshakeEvent {
   return {
+    ...CONNECTION,
     event_type: "handshake",
     ts: at(0),
     seq: 1,
     sensor: "edge1",
     boot: 1_790_000_000,
     transport: "tcp",
-    ...CONNECTION,
     community_id: "1:wCb3OG7yAFWelaUydu0D+125CLM=",
     status: "complete",
     hello: 0,
@@ -81,12 +81,14 @@ export function handshake(
   } as HandshakeEvent;
 }
 
-/** A request as the Apache module reports it. */
+/** A request as the Apache module reports it, its fields in the same order. */
 export function request(changes: Changes<RequestEvent> = {}): RequestEvent {
+  const { conn, conn_ts, pid, seq, ...rest } = changes;
   return {
+    ...CONNECTION,
+    ...given({ conn, conn_ts, pid, seq }),
     event_type: "request",
     ts: at(0),
-    ...CONNECTION,
     url_scheme: "https",
     http_method: "GET",
     http_host: "www.example.com",
@@ -105,8 +107,15 @@ export function request(changes: Changes<RequestEvent> = {}): RequestEvent {
       "accept-language": "en-US,en;q=0.5",
     },
     cookie_count: 0,
-    ...changes,
+    ...rest,
   } as RequestEvent;
+}
+
+/** `fields` without those that are undefined. */
+function given(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([_, value]) => value !== undefined),
+  );
 }
 
 /** The web server closed a connection. */

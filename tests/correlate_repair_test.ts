@@ -6,6 +6,7 @@ import { toCorrelated } from "../correlate/correlated.ts";
 import { DeadLetters } from "../correlate/dead_letter.ts";
 import { Delivery } from "../correlate/delivery.ts";
 import { EventIds } from "../correlate/event_id.ts";
+import { helloOf } from "../correlate/hello.ts";
 import { openSpool } from "../correlate/spool.ts";
 import { handshake, request } from "../correlate/testing.ts";
 import { type Database, DatabaseError } from "../lib/clickhouse.ts";
@@ -37,7 +38,7 @@ async function deliver(
     const ts = (Date.now() - n * 5000) * 1000;
     const event = toCorrelated({
       ...{ match: "conn", request: request({ ts, url_path: `/${n}` }) },
-      handshake: handshake({ ts }),
+      handshake: helloOf(handshake({ ts })),
     }, ids.of(spool.nextSeq));
     spool.append(JSON.stringify(event));
   }

@@ -1,0 +1,4 @@
+export async function comparePeers(
+  _own: number,
+  _print: unknown,
+): Promise<void> {}
