@@ -1,7 +1,7 @@
 /** `correlate.toml`: sections, keys, ranges, defaults. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { integer, listenAddress } from "../lib/config.ts";
+import { healthAddress, integer } from "../lib/config.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { filterSection, joinSection } from "./join_config.ts";
 import { SECRET_NAMES } from "./query_privacy.ts";
@@ -126,7 +126,7 @@ export const schema = v.strictObject({
   ),
   stdout: v.optional(v.strictObject({ enabled: flag(OFF) }), {}),
   health: v.optional(
-    v.strictObject({ listen: v.optional(listenAddress(), "127.0.0.1:9464") }),
+    v.strictObject({ listen: v.optional(healthAddress(), "127.0.0.1:9464") }),
     {},
   ),
   log: v.optional(

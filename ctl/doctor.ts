@@ -6,13 +6,13 @@
 import { existsSync, globSync } from "node:fs";
 import { type Database, DatabaseError } from "../lib/clickhouse.ts";
 import { FatalError } from "../lib/errors.ts";
+import { askHealth } from "../lib/metrics.ts";
 import { sql } from "../lib/sql.ts";
 import { Ledger } from "../store/ledger.ts";
 import { readMigrations } from "../store/migration_files.ts";
 import { textOf } from "./host_config.ts";
 import { healthAddress, type PartConfig, type PartName } from "./parts.ts";
 import { QUEUE_LENGTH, queueLength } from "./queue_length.ts";
-import { isReady } from "./supervise.ts";
 
 /** One thing looked at. A warning costs something; a failure stops something. */
 export interface Finding {
@@ -72,6 +72,7 @@ function findInterface(name: string): Finding {
   if (name === "") {
     return warning(what, "none is named; set [capture] interface");
   }
+  if (name === "any") return ok(what, "all of them");
   return existsSync(`/sys/class/net/${name}`)
     ? ok(what, name)
     : failure(what, `there is no "${name}"; see ip link`);
@@ -153,10 +154,14 @@ async function findPart(
   config: PartConfig,
 ): Promise<Finding> {
   const listen = healthAddress(name, config.content);
-  const url = `http://${listen}/readyz`;
-  return await isReady({ kind: "http", url })
-    ? ok(name, `ready on ${listen}`)
-    : failure(name, `not ready; see ${url} and its log`);
+  try {
+    const { ok: ready, text } = await askHealth(listen, "/readyz");
+    return ready
+      ? ok(name, `ready on ${listen}`)
+      : failure(name, `${text.trim().replaceAll("\n", "; ")}; see its log`);
+  } catch {
+    return failure(name, `does not answer on ${listen}; start it, see its log`);
+  }
 }
 
 function ok(what: string, detail: string): Finding {

@@ -69,7 +69,7 @@ export async function denoPart(
   const named = config.file === undefined ? [] : [config.file];
   const ready: Readiness = listen === undefined
     ? { kind: "line" }
-    : { kind: "http", url: `http://${listen}/readyz` };
+    : { kind: "http", listen };
   return {
     name,
     command: Deno.execPath(),

@@ -135,7 +135,10 @@ export function configGrants(config: unknown): Grants {
     }
   };
   const visitText = (key: string, text: string): void => {
-    if (key === "listen") grants.net.add(text);
+    if (key === "listen" && text.startsWith("unix:/")) {
+      visitText("path", text.slice("unix:".length));
+      grants.net.add(text);
+    } else if (key === "listen") grants.net.add(text);
     else if (key === "url" && URL.canParse(text)) {
       const url = new URL(text);
       grants.net.add(

@@ -7,6 +7,7 @@
  * @module
  */
 import { EXIT, type ExitName, FatalError } from "../lib/errors.ts";
+import { askHealth } from "../lib/metrics.ts";
 import type { Journal } from "./journal.ts";
 import { PartLog } from "./part_log.ts";
 import { killSession, pause, spawnSession } from "./process.ts";
@@ -15,8 +16,8 @@ import { killSession, pause, spawnSession } from "./process.ts";
 export type Readiness =
   /** It prints a JSON line with `"event":"ready"` on stdout. */
   | { readonly kind: "line" }
-  /** A GET of this URL answers 2xx. */
-  | { readonly kind: "http"; readonly url: string }
+  /** Its endpoint /readyz at this address says so. */
+  | { readonly kind: "http"; readonly listen: string }
   /** Something accepts connections there. */
   | { readonly kind: "tcp"; readonly port: number };
 
@@ -347,12 +348,7 @@ export async function isReady(
       using _ = await Deno.connect({ hostname: "127.0.0.1", port: ready.port });
       return true;
     }
-    const response = await fetch(ready.url, {
-      signal: AbortSignal.timeout(2000),
-      redirect: "manual",
-    });
-    await response.body?.cancel();
-    return response.ok;
+    return (await askHealth(ready.listen, "/readyz")).ok;
   } catch {
     return false;
   }

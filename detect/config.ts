@@ -1,7 +1,7 @@
 /** The file detect.toml. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { integer, listenAddress } from "../lib/config.ts";
+import { healthAddress, integer } from "../lib/config.ts";
 import type { DetectorOptions } from "./detector.ts";
 import { RULE_NAMES } from "./rules.ts";
 
@@ -41,7 +41,7 @@ export const schema = v.strictObject({
   clickhouse: clickhouseSection("ja4"),
   health: v.optional(
     v.strictObject({
-      listen: v.optional(listenAddress(), "127.0.0.1:8080"),
+      listen: v.optional(healthAddress(), "127.0.0.1:8080"),
     }),
     {},
   ),

@@ -37,6 +37,18 @@ export function listenAddress(): v.GenericSchema<string, string> {
   );
 }
 
+/** Where a daemon's health endpoints listen: {@linkcode listenAddress}, or `unix:/path` for a socket. */
+export function healthAddress(): v.GenericSchema<string, string> {
+  const message = 'expected "address:port" or "unix:/path"';
+  return v.pipe(
+    v.string(message),
+    v.regex(
+      /^(unix:\/[^\0]{1,106}|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\]):\d{1,5})$/,
+      message,
+    ),
+  );
+}
+
 /** Splits what {@linkcode listenAddress} accepted. */
 export function splitAddress(text: string): { hostname: string; port: number } {
   const colon = text.lastIndexOf(":");

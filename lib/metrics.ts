@@ -35,7 +35,7 @@ export function createRegistry(component: string): Registry {
 
 /** Options of {@linkcode serveHealth}. */
 export interface HealthOptions {
-  /** `address:port`; port 0 takes a free one. */
+  /** `address:port`, where port 0 takes a free one, or `unix:/path`. */
   readonly listen: string;
   readonly registry: Registry;
   /** Empty when ready, else why not, one sentence each. */
@@ -44,27 +44,80 @@ export interface HealthOptions {
 }
 
 /**
- * Serves the endpoints until `signal` aborts. Returns the bound port and when it has closed.
+ * Serves the endpoints until `signal` aborts. Returns the bound port (0 for a socket) and when it has
+ * closed. Who may connect to a socket is who may write to its folder and file: mode 0660.
  *
  * @throws {FatalError} `unavailable` if the address cannot be bound.
  */
 export function serveHealth(
   options: HealthOptions,
 ): { port: number; finished: Promise<void> } {
-  const { hostname, port } = splitAddress(options.listen);
+  const { listen, signal } = options;
+  const answer = (request: Request): Promise<Response> =>
+    respond(request, options);
   try {
+    if (listen.startsWith(UNIX)) {
+      return { port: 0, finished: serveSocket(listen, signal, answer) };
+    }
+    const { hostname, port } = splitAddress(listen);
     const server = Deno.serve(
-      { hostname, port, signal: options.signal, onListen: () => {} },
-      (request) => respond(request, options),
+      { hostname, port, signal, onListen: () => {} },
+      answer,
     );
     return { port: server.addr.port, finished: server.finished };
   } catch (thrown) {
     throw new FatalError(
       "unavailable",
-      `Cannot listen on ${options.listen}: ${messageOf(thrown)}`,
+      `Cannot listen on ${listen}: ${messageOf(thrown)}`,
       { cause: thrown },
     );
   }
+}
+
+/** What an address of a socket begins with. */
+const UNIX = "unix:";
+
+function serveSocket(
+  listen: string,
+  signal: AbortSignal,
+  answer: (request: Request) => Promise<Response>,
+): Promise<void> {
+  const path = listen.slice(UNIX.length);
+  // What a run that was killed has left; a living one holds the part's other addresses.
+  removeFile(path);
+  const server = Deno.serve({ path, signal, onListen: () => {} }, answer);
+  Deno.chmodSync(path, 0o660);
+  return server.finished.then(() => removeFile(path));
+}
+
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+  }
+}
+
+/**
+ * Asks an endpoint of {@linkcode serveHealth} at the same kind of address.
+ *
+ * @throws {Error} if nobody answers within 2 s.
+ */
+export async function askHealth(
+  listen: string,
+  endpoint: "/healthz" | "/readyz" | "/metrics",
+): Promise<{ ok: boolean; text: string }> {
+  const signal = AbortSignal.timeout(2000);
+  using client = listen.startsWith(UNIX)
+    ? Deno.createHttpClient({
+      proxy: { transport: "unix", path: listen.slice(UNIX.length) },
+    })
+    : undefined;
+  const response = await fetch(
+    `http://${client === undefined ? listen : "localhost"}${endpoint}`,
+    { signal, redirect: "manual", ...client === undefined ? {} : { client } },
+  );
+  return { ok: response.ok, text: await response.text() };
 }
 
 async function respond(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FatalError } from "./errors.ts";
-import { Counter, createRegistry, serveHealth } from "./metrics.ts";
+import { askHealth, Counter, createRegistry, serveHealth } from "./metrics.ts";
+import { exists, temporaryFolder } from "./testing.ts";
 
 Deno.test("serveHealth() answers for the process, its readiness and its metrics", async () => {
   const stop = new AbortController();
@@ -53,4 +54,25 @@ Deno.test("serveHealth() names a busy address", () => {
       thrown instanceof FatalError && thrown.exit === "unavailable" &&
       thrown.message.startsWith(`Cannot listen on 127.0.0.1:${port}: `),
   );
+});
+
+Deno.test("serveHealth() takes a socket that a killed run has left, and removes its own", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/health.socket`;
+  await Deno.writeTextFile(path, "");
+  const stop = new AbortController();
+  const { finished } = serveHealth({
+    listen: `unix:${path}`,
+    registry: createRegistry("part"),
+    notReady: () => ["No interface"],
+    signal: stop.signal,
+  });
+  assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o660);
+  assert.deepEqual(await askHealth(`unix:${path}`, "/readyz"), {
+    ok: false,
+    text: "No interface\n",
+  });
+  stop.abort();
+  await finished;
+  assert.ok(!exists(path));
 });

@@ -60,7 +60,7 @@ function installed(
   );
 }
 
-/** What talking to systemd takes (lib/service.ts). */
+/** What talking to systemd (lib/service.ts) and being asked on a socket (lib/metrics.ts) take. */
 function unitGrants(name: string): Readonly<Record<string, readonly string[]>> {
   const sockets = ["/run/systemd/notify", `/run/ja4-${name}`];
   return {
@@ -69,6 +69,7 @@ function unitGrants(name: string): Readonly<Record<string, readonly string[]>> {
     net: [
       "unix:/run/systemd/notify",
       `unix:/run/ja4-${name}/notify.socket`,
+      `unix:/run/ja4-${name}/health.socket`,
     ],
     env: ["NOTIFY_SOCKET", "WATCHDOG_USEC", "RUNTIME_DIRECTORY"],
   };
