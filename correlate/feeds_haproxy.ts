@@ -1,7 +1,7 @@
 /**
  * The log of HAProxy as `apache/feeders/haproxy.cfg` writes it: JSON with the fields of a
- * RequestEvent where HAProxy has them, and its own where something is to be made of them. Where it
- * refused a request no rule has run, so that the fields of the request are absent.
+ * RequestEvent where HAProxy has them, and its own where something is to be made of them. `request`
+ * is a text with JSON of its own, or "-" where HAProxy refused the request and no rule has run.
  *
  * @module
  */
@@ -27,6 +27,7 @@ export function readHaproxy(value: unknown, text: string): unknown {
   const src_ip = line["src_ip"];
   const client_ip = line["client_ip"];
   const claimed = client_ip !== src_ip && textOf(client_ip) !== "";
+  const request = readRequest(line["request"]);
   const secure = line["url_scheme"] === "https";
   const facts = known({
     src_ip,
@@ -35,12 +36,12 @@ export function readHaproxy(value: unknown, text: string): unknown {
     dest_port: line["dest_port"],
     ts: (acceptedMs + waitedMs) * 1000,
     url_scheme: line["url_scheme"],
-    http_version: httpVersion(line["http_version"]),
+    http_version: httpVersion(request["http_version"]),
     status_code: atLeast0(line["status_code"]),
     response_bytes: line["response_bytes"],
     duration_us: activeMs >= 0 ? activeMs * 1000 : undefined,
-    cookie_count: line["cookie_count"],
-    header_names: line["header_names"],
+    cookie_count: request["cookie_count"],
+    header_names: request["header_names"],
     client_ip: claimed ? client_ip : undefined,
     client_ip_source: claimed ? "x_forwarded_for" : undefined,
     tls_version: secure ? tlsVersion(textOf(line["tls_version"])) : undefined,
@@ -50,16 +51,25 @@ export function readHaproxy(value: unknown, text: string): unknown {
     tls_cipher_suites: codePoints(line["ciphers"]),
     tls_extensions: codePoints(line["extensions"]),
   });
-  const query = line["url_query"];
+  const query = request["url_query"];
   return requestEvent({
     facts,
-    method: line["http_method"],
-    host: line["http_host"],
+    method: request["http_method"],
+    host: request["http_host"],
     target: typeof query === "string"
-      ? `${textOf(line["url_path"])}?${query}`
-      : line["url_path"],
-    headers: (line["headers"] ?? {}) as Line,
+      ? `${textOf(request["url_path"])}?${query}`
+      : request["url_path"],
+    headers: (request["headers"] ?? {}) as Line,
   }, text);
+}
+
+function readRequest(text: unknown): Line {
+  try {
+    const value: unknown = JSON.parse(textOf(text));
+    return value !== null && typeof value === "object" ? value as Line : {};
+  } catch {
+    return {};
+  }
 }
 
 function atLeast0(value: unknown): number {

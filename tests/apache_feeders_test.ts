@@ -1,202 +1,78 @@
 /**
- * nginx and HAProxy as sources of request events, by configuration alone: the files of
- * apache/feeders in the real programs, with the events read from a real UNIX datagram socket.
+ * nginx, HAProxy and Caddy as sources of request events, by configuration alone: the files of
+ * apache/feeders in the real programs, their log read from a real UNIX datagram socket.
  *
  * @module
  */
 import { deepStrictEqual as equal, ok } from "node:assert/strict";
+import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
+import type { RequestEvent } from "../lib/events.ts";
+import { curl, sendRaw } from "./support/curl.ts";
+import { makeCertificates } from "./support/httpd.ts";
 import {
-  eventually,
-  exists,
-  freePort,
-  needs,
-  temporaryFolder,
-} from "../lib/testing.ts";
-import type { HttpEvent, RequestEvent } from "../lib/events.ts";
-import { parseHttpEvent } from "../correlate/parse.ts";
-import { curl } from "./support/curl.ts";
-import { type Certificates, makeCertificates } from "./support/httpd.ts";
+  CADDY,
+  FeedReceiver,
+  freePorts,
+  HAPROXY,
+  LARGE_BYTES,
+  NGINX,
+  NGINX_NJS,
+  type Place,
+  startUpstream,
+  startWebServer,
+  type WebServer,
+} from "./support/web_servers.ts";
 
-const FEEDERS = new URL("../apache/feeders/", import.meta.url).pathname;
-const NGINX = "/usr/sbin/nginx";
-const NJS = "/usr/lib/nginx/modules/ngx_http_js_module.so";
-const HAPROXY = "/usr/sbin/haproxy";
-
-interface Place {
-  readonly folder: string;
-  readonly port: number;
-  readonly certificates: Certificates;
-}
-
-/** A feeder's file with the paths of an installed system replaced by the test's. */
-async function feeder(name: string, { folder }: Place): Promise<string> {
-  const text = await Deno.readTextFile(FEEDERS + name);
-  ok(text.includes("/run/ja4/http.socket"));
-  return text.replaceAll("/run/ja4/http.socket", `${folder}/http.socket`)
-    .replaceAll("/usr/share/ja4-platform/feeders/", FEEDERS);
-}
-
-async function nginx(place: Place): Promise<[string, ...string[]]> {
-  const { folder, port, certificates } = place;
-  await Deno.writeTextFile(
-    `${folder}/feeder.conf`,
-    await feeder("nginx.conf", place),
-  );
-  await Deno.writeTextFile(
-    `${folder}/nginx.conf`,
-    `load_module ${NJS};
-pid ${folder}/nginx.pid;
-error_log stderr warn;
-daemon off;
-worker_processes 2;
-events {}
-http {
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  include ${folder}/feeder.conf;
-  server {
-    listen 127.0.0.1:${port} ssl http2;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_certificate ${certificates.certificate};
-    ssl_certificate_key ${certificates.key};
-    location / { return 404 "none"; }
-  }
-}
-`,
-  );
-  return [NGINX, "-c", `${folder}/nginx.conf`, "-e", "stderr"];
-}
-
-async function haproxy(place: Place): Promise<[string, ...string[]]> {
-  const { folder, port, certificates } = place;
-  const pem = `${folder}/both.pem`;
-  await Deno.writeTextFile(
-    pem,
-    await Deno.readTextFile(certificates.certificate) +
-      await Deno.readTextFile(certificates.key),
-  );
-  await Deno.writeTextFile(
-    `${folder}/haproxy.cfg`,
-    `${await feeder("haproxy.cfg", place)}
-  bind 127.0.0.1:${port} ssl crt ${pem} alpn h2,http/1.1
-  timeout client 5s
-  http-request return status 404 content-type text/plain string none
-`,
-  );
-  return [HAPROXY, "-db", "-q", "-f", `${folder}/haproxy.cfg`];
-}
-
-/** Runs `program` and gives back the events of what `use` does. */
-async function withFeeder(
-  configure: (place: Place) => Promise<[string, ...string[]]>,
-  use: (
-    place: Place,
-    requests: (n: number) => Promise<RequestEvent[]>,
-  ) => Promise<void>,
+/** Runs `server` and gives `use` what it needs. */
+async function withServer(
+  server: WebServer,
+  use: (place: Place, receiver: FeedReceiver) => Promise<void>,
 ): Promise<void> {
   await using temporary = await temporaryFolder();
   const folder = temporary.path;
   await Deno.chmod(folder, 0o755);
+  await using upstream = startUpstream();
   const place = {
     folder,
-    port: freePort(),
+    socketPath: `${folder}/feed.socket`,
     certificates: await makeCertificates(folder),
+    ports: freePorts(),
+    upstream: upstream.port,
   };
-  const path = `${folder}/http.socket`;
-  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-  await Deno.chmod(path, 0o666);
-  const events: HttpEvent[] = [];
-  const faults: string[] = [];
-  const reading = (async () => {
-    for await (const [bytes] of socket) {
-      const text = new TextDecoder().decode(bytes);
-      // nginx writes a syslog prefix; the correlator removes it too.
-      const parsed = parseHttpEvent(text.slice(text.indexOf("{")));
-      if (parsed.ok) events.push(parsed.event);
-      else faults.push(`${parsed.reason}: ${text}`);
-    }
-  })();
-
-  const [program, ...args] = await configure(place);
-  const child = new Deno.Command(program, {
-    args,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const said = new Response(child.stderr).text();
-  try {
-    await eventually(
-      "the server to listen",
-      () =>
-        Deno.connect({ hostname: "127.0.0.1", port: place.port }).then(
-          (connection) => {
-            connection.close();
-            return true;
-          },
-          () => false,
-        ),
-    );
-    await use(place, async (n) => {
-      await eventually(
-        `${n} events`,
-        () => events.length >= n || faults.length > 0,
-      );
-      equal(faults, []);
-      return events.filter((event) => event.event_type === "request");
-    });
-  } finally {
-    child.kill("SIGTERM");
-    await child.status;
-    await said;
-    socket.close();
-    await reading;
-  }
+  await using receiver = new FeedReceiver(place.socketPath, server.format);
+  await using _running = await startWebServer(server, place);
+  await use(place, receiver);
 }
 
 const ARGS = [
   ...["-H", "X-B: 1", "-H", "X-A: 2", "-H", "x-dup: 1", "-H", "X-dup: 2"],
-  ...["-H", 'Referer: "\\\u20ac', "-H", "Cookie: sid=s3cr3t; b=2"],
-  ...["-H", "Authorization: Bearer t0k3n"],
+  ...["-H", 'Referer: "\\\u20ac?a&token=s3cr3t'],
+  ...["-H", "Cookie: sid=s3cr3t; b=2", "-H", "Authorization: Bearer t0k3n"],
 ];
 
-for (
-  const { name, configure, present, case_kept, conn } of [
-    {
-      name: "nginx",
-      configure: nginx,
-      present: exists(NGINX) && exists(NJS),
-      case_kept: true,
-      conn: true,
-    },
-    {
-      name: "HAProxy",
-      configure: haproxy,
-      present: exists(HAPROXY),
-      case_kept: false,
-      conn: false,
-    },
-  ]
-) {
+for (const server of [NGINX, NGINX_NJS, HAPROXY, CADDY]) {
+  const { name, present, names, conn, format } = server;
+  const here = needs(present, `${name} is not installed`);
+
   Deno.test(
-    `the ${name} feeder writes request events with the client's port and headers in order`,
-    needs(present, `${name} is not installed`),
+    `${name}: an event has the facts of its request`,
+    here,
     () =>
-      withFeeder(configure, async ({ port, certificates }, requests) => {
-        const url = `https://localhost:${port}`;
+      withServer(server, async ({ ports, certificates }, receiver) => {
+        const url = `https://localhost:${ports.https}`;
         const transfers = [];
         for (const version of ["--http1.1", "--http2"]) {
           transfers.push(
-            ...await curl([`${url}/a/b?x=1&y=2`, `${url}/c`], [
+            ...await curl([
+              `${url}/a;sid=s3cr3t/b?x=1&API%5Fkey=s3cr3t`,
+              `${url}/empty`,
+            ], [
               ...["--cacert", certificates.authority, version],
               ...ARGS,
             ]),
           );
         }
-        const events = await requests(4);
+        const events = await receiver.waitForRequests(4);
         equal(
           events.map((event) => [
             event.src_port,
@@ -204,37 +80,54 @@ for (
             event.status_code,
             event.url_path,
             event.url_query,
+            event.response_bytes === 0,
           ]),
           transfers.map(({ localPort, version, status }, i) => [
             localPort,
             version,
             status,
-            ["/a/b", "/c"][i % 2],
-            ["x=1&y=2", undefined][i % 2],
+            ["/a;sid=*/b", "/empty"][i % 2],
+            ["x=1&API%5Fkey=*", undefined][i % 2],
+            // HAProxy counts the head of the answer too.
+            i % 2 === 1 && format !== "haproxy",
           ]),
         );
+        const nowUs = Date.now() * 1000;
         for (const [i, event] of events.entries()) {
           equal(event.src_ip, "127.0.0.1");
-          equal([event.dest_port, event.url_scheme], [port, "https"]);
+          equal(
+            [event.dest_ip, event.dest_port, event.url_scheme],
+            [format === "caddy" ? "::" : "127.0.0.1", ports.https, "https"],
+          );
           equal([event.http_host, event.http_method], ["localhost", "GET"]);
           equal([event.tls_version, event.tls_sni], ["1.3", "localhost"]);
-          ok(Math.abs(event.ts / 1000 - Date.now()) < 20_000);
-          equal(event.headers["referer"], '"\\\u20ac');
-          equal(event.headers["cookie"], { len: 15 });
-          equal(event.headers["authorization"], { len: 12 });
-          equal(event.cookie_count, 2);
-          const lower = [
+          ok(/^TLS_(AES|CHACHA20)_/.test(event.tls_cipher ?? ""));
+          equal([event.tls_resumed], [false]);
+          ok(event.ts <= nowUs && event.ts > nowUs - 20e6);
+          ok((event.duration_us ?? -1) >= 0);
+          equal(event.headers["referer"], '"\\\u20ac?a&token=*');
+          ok(String(event.headers["user-agent"]).startsWith("curl/"));
+          const length = names === "none" ? 0 : undefined;
+          if (format !== "nginx" || length === undefined) {
+            equal(event.headers["cookie"], { len: length ?? 15 });
+            equal(event.headers["authorization"], { len: length ?? 12 });
+          }
+          // Caddy hides how many there are.
+          equal(event.cookie_count, format === "caddy" ? 1 : 2);
+          const received = [
             ...["host", "user-agent", "accept", "x-b", "x-a", "x-dup", "x-dup"],
             ...["referer", "cookie"],
           ];
-          const names = event.header_names;
           // curl has a place of its own for Authorization.
           equal(
-            names.map((each) => each.toLowerCase())
+            event.header_names.map((each) => each.toLowerCase())
               .filter((each) => each !== "authorization"),
-            lower,
+            names === "none" ? [] : received,
           );
-          equal(names.includes("X-B"), case_kept && i < 2);
+          equal(
+            event.header_names.includes("X-B"),
+            names === "as received" && i < 2,
+          );
         }
         // nginx numbers its connections and tells when they began.
         equal(events.every((event) => event.conn !== undefined), conn);
@@ -243,6 +136,103 @@ for (
           equal(events.map((event) => event.req_idx), [0, 1, 0, 1]);
           ok(events.every((event) => (event.conn_ts ?? 0) <= event.ts));
         }
+        // HAProxy has what the ClientHello offered: TLS_AES_256_GCM_SHA384 and server_name are in it.
+        const offers = events.map((event) =>
+          event.tls_cipher_suites?.includes(0x1302) === true &&
+          event.tls_extensions?.includes(0) === true
+        );
+        equal(new Set(offers), new Set([format === "haproxy"]));
+      }),
+  );
+
+  Deno.test(
+    `${name}: what a client can make hard to read is an event all the same`,
+    here,
+    (t) =>
+      withServer(server, async ({ ports }, receiver) => {
+        const rows: {
+          name: string;
+          bytes: string;
+          want: Partial<RequestEvent>;
+        }[] = [
+          {
+            name: "bytes that are not UTF-8",
+            bytes:
+              'GET /8 HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xe2\x82\xac"\\\xc0\xaf\r\nConnection: close\r\n\r\n',
+            want: {
+              url_path: "/8",
+              // HAProxy's writer drops such bytes; Go's replaces them before they are logged.
+              ...format === "nginx"
+                ? {
+                  bad_utf8: 3,
+                  headers: { "user-agent": '\ufffd\u20ac"\\\ufffd\ufffd' },
+                }
+                : {},
+            },
+          },
+          {
+            name: "a long value",
+            bytes: `GET /long?${
+              "q".repeat(5000)
+            } HTTP/1.1\r\nHost: a\r\nReferer: ${
+              "r".repeat(3000)
+            }\r\nConnection: close\r\n\r\n`,
+            want: { url_path: "/long", truncated: true },
+          },
+          {
+            name: "X-Forwarded-For",
+            bytes:
+              "GET /f HTTP/1.1\r\nHost: A:80\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n",
+            want: { url_path: "/f", http_host: "a" },
+          },
+        ];
+        for (const { name, bytes, want } of rows) {
+          await t.step(name, async () => {
+            const { localPort } = await sendRaw(
+              ports.http,
+              Uint8Array.from(bytes, (char) => char.charCodeAt(0)),
+            );
+            const event = await eventually(
+              "the event",
+              () =>
+                receiver.requests.find((each) => each.src_port === localPort),
+            );
+            for (const [field, value] of Object.entries(want)) {
+              equal(
+                event[field as keyof RequestEvent] as unknown,
+                value,
+                field,
+              );
+            }
+            equal(event.client_ip, undefined);
+            ok((event.url_query ?? "").length <= 4096);
+          });
+        }
+        await t.step("a request that the server refuses", async () => {
+          const { localPort } = await sendRaw(
+            ports.http,
+            "GET /x HTTP/1.1\r\nBad Header: 1\r\n\r\n",
+          );
+          // Go answers 400 without a word to its handlers: Caddy logs nothing.
+          if (format === "caddy") return;
+          const event = await eventually(
+            "the event",
+            () => receiver.requests.find((each) => each.src_port === localPort),
+          );
+          equal(event.status_code, 400);
+        });
+        equal(receiver.faults, []);
       }),
   );
 }
+
+Deno.test(
+  "the length of an answer is as nginx sent it",
+  needs(NGINX.present, "nginx is not installed"),
+  () =>
+    withServer(NGINX, async ({ ports }, receiver) => {
+      await curl([`http://localhost:${ports.http}/large`]);
+      const [event] = await receiver.waitForRequests(1);
+      equal(event?.response_bytes, LARGE_BYTES);
+    }),
+);

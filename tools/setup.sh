@@ -87,6 +87,10 @@ check_all() {
   need test wanted fonts-inter - has_file '/usr/share/fonts/*/inter/*' '/usr/share/fonts/*/*/Inter*'
   need test wanted fonts-jetbrains-mono jetbrains-mono-fonts has_file '/usr/share/fonts/*/jetbrains-mono*/*' '/usr/share/fonts/jetbrains-mono*/*'
   need test wanted tcpdump tcpdump has_command tcpdump
+  need test wanted nginx nginx has_command nginx
+  need test wanted libnginx-mod-http-js nginx-mod-http-js has_file /usr/lib/nginx/modules/ngx_http_js_module.so '/usr/lib*/nginx/modules/ngx_http_js_module.so'
+  need test wanted haproxy haproxy has_command haproxy
+  need test wanted caddy caddy has_command caddy
   need test required binutils binutils has_command objdump
   need test wanted clang-19 clang has_command clang-19 clang
   need test wanted libclang-rt-19-dev compiler-rt has_file "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" "/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a"
@@ -151,8 +155,21 @@ install() {
   echo "setup: installing $*" >&2
   case $family in
   debian)
+    # Debian starts the service of each server that it installs, now and at each boot. The tests need the programs.
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+      policy=""
+    else
+      printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+    fi
     run "apt-get install" env DEBIAN_FRONTEND=noninteractive \
       apt-get -o DPkg::Lock::Timeout=600 install -y -q --no-install-recommends "$@"
+    installed=$?
+    [ -n "$policy" ] && rm -f "$policy"
+    for service in nginx haproxy caddy; do
+      case " $* " in *" $service "*) systemctl disable --quiet "$service" 2>/dev/null ;; esac
+    done
+    return $installed
     ;;
   fedora) run "dnf install" dnf install -y -q "$@" ;;
   esac

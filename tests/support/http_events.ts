@@ -53,7 +53,8 @@ const eventSchema = v.variant("event_type", [
     ),
     url_path: v.string(),
     url_query: v.optional(v.string()),
-    http_version: v.picklist(["0.9", "1.0", "1.1", "2"]),
+    // A client may claim any version; httpd then refuses the request.
+    http_version: v.pipe(v.string(), v.regex(/^\d{1,6}(\.\d{1,3})?$/)),
     status_code: v.pipe(count, v.maxValue(599)),
     request_bytes: v.optional(count),
     response_bytes: v.optional(count),
