@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { printable } from "../../lib/text.ts";
 import type { Loaded } from "../data/ask.ts";
-import type { DetectionView } from "../data/detection.ts";
+import type { DetectionView, ScoreRise } from "../data/detection.ts";
 import { withRange } from "../data/range.ts";
 import { NOTE_MAX, type TriageEntry } from "../data/triage.ts";
 import { verdictWord } from "./detection_list.tsx";
@@ -20,9 +20,10 @@ const STATE_DEEDS: Readonly<Record<string, string>> = {
 };
 
 export function ActivityCard(
-  { detection, history }: {
+  { detection, history, rises }: {
     detection: DetectionView;
     history: Loaded<TriageEntry[]>;
+    rises: readonly ScoreRise[];
   },
 ): VNode {
   const { mayTriage } = usePage();
@@ -31,7 +32,24 @@ export function ActivityCard(
       {(entries) => (
         <>
           <ol class="activity">
-            {entries.map((entry) => <Entry key={entry.tsMs} entry={entry} />)}
+            {[
+              ...entries.map((entry) => ({
+                atMs: entry.tsMs,
+                line: <Entry key={`triage ${entry.tsMs}`} entry={entry} />,
+              })),
+              ...rises.map((rise) => ({
+                atMs: rise.atMs,
+                line: (
+                  <li key={`score ${rise.atMs}`}>
+                    <p>
+                      Score rose from {rise.before.toFixed(2)} to{" "}
+                      <b>{rise.score.toFixed(2)}</b>
+                    </p>
+                    <When ms={rise.atMs} />
+                  </li>
+                ),
+              })),
+            ].sort((a, b) => b.atMs - a.atMs).map(({ line }) => line)}
             {detection.windows > 1
               ? (
                 <li>

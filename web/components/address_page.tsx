@@ -92,7 +92,8 @@ export function AddressPage(data: AddressPageData): VNode {
           <RequestsCard
             rows={data.requests}
             total={facts.ok ? facts.value.requests : 0}
-            showHost
+            client={{ src_ip: ip, from: range.from, to: range.to }}
+            explore={termOf("ip", ip)}
           />
         </div>
       </div>

@@ -13,8 +13,9 @@ import {
 } from "../data/detection_list.ts";
 import type { OpenDetections } from "../data/open_detections.ts";
 import { withParams, withRange } from "../data/range.ts";
-import { type Action, ACTIONS, BULK_MAX } from "../data/triage.ts";
+import { BULK_MAX } from "../data/triage.ts";
 import ListKeys from "../islands/ListKeys.tsx";
+import { Done, NOTHING_DONE } from "./done_notice.tsx";
 import { compact, count, plural } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
@@ -46,21 +47,6 @@ const VERDICT_WORDS: Readonly<Record<string, string>> = {
   false_positive: "False positive",
   benign_bot: "Benign bot",
 };
-const DONE_WORDS: Readonly<Record<Action | "undo", string>> = {
-  acknowledge: "acknowledged",
-  escalate: "escalated",
-  archive: "archived",
-  reopen: "back in the inbox",
-  true_positive: "marked true positive",
-  false_positive: "marked false positive",
-  benign_bot: "marked benign bot",
-  no_verdict: "without a verdict",
-  assign: "assigned to you",
-  unassign: "assigned to nobody",
-  note: "noted",
-  undo: "as before",
-};
-
 /** The word for a verdict; "" for none. */
 export function verdictWord(verdict: string): string {
   return VERDICT_WORDS[verdict] ?? "";
@@ -104,44 +90,6 @@ export function DetectionList(
         ? <List query={query} page={list.value} asOfMs={asOfMs} />
         : <ErrorCard message={list.message} />}
     </>
-  );
-}
-
-/** Takes the notice of what was done out of a link. */
-const NOTHING_DONE = { done: "", changed: "", already: "", at: "" };
-
-/** What the last form did, with a way back. */
-function Done(): VNode | null {
-  const { url } = usePage();
-  const { searchParams } = url;
-  const done = ([...ACTIONS, "undo"] as const).find((one) =>
-    one === searchParams.get("done")
-  );
-  if (done === undefined) return null;
-  const [changed, already, at] = ["changed", "already", "at"].map((name) =>
-    Number(searchParams.get(name) ?? "0") || 0
-  ) as [number, number, number];
-  return (
-    <div class="notice done" role="status">
-      <Icon name="check" />
-      <span>
-        {plural(changed, "detection")} {DONE_WORDS[done]}
-        {already > 0
-          ? `, ${count(already)} ${
-            done === "undo" ? "changed since" : "already so"
-          }`
-          : ""}.
-      </span>
-      {changed > 0 && at > 0
-        ? (
-          <form method="post" action={withParams(url, NOTHING_DONE)}>
-            <button class="btn" type="submit" name="undo" value={at}>
-              <Icon name="undo-2" /> Undo <kbd>u</kbd>
-            </button>
-          </form>
-        )
-        : null}
-    </div>
   );
 }
 

@@ -5,14 +5,17 @@ import type { Loaded } from "../data/ask.ts";
 import type {
   DetectionView,
   Neighbours,
+  ScoreRise,
   SourceFacts,
 } from "../data/detection.ts";
-import { withRange } from "../data/range.ts";
-import type { RequestRow } from "../data/requests.ts";
+import { withParams, withRange } from "../data/range.ts";
+import type { RequestFilter, RequestRow } from "../data/requests.ts";
 import type { TriageEntry } from "../data/triage.ts";
+import { termOf } from "../data/value_actions.ts";
 import PageKeys from "../islands/PageKeys.tsx";
 import { ActivityCard } from "./activity_card.tsx";
 import { verdictWord } from "./detection_list.tsx";
+import { Done, NOTHING_DONE } from "./done_notice.tsx";
 import { clock, count, day, dayClock, zoneLabel } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { Ja4Card, type Ja4CardData } from "./ja4_card.tsx";
@@ -28,6 +31,10 @@ export interface DetectionPageData {
   readonly source: Loaded<SourceFacts>;
   readonly requests: Loaded<RequestRow[]>;
   readonly history: Loaded<TriageEntry[]>;
+  readonly rises: Loaded<ScoreRise[]>;
+  /** Whose requests are shown, and how many of them are kept. */
+  readonly client: RequestFilter;
+  readonly stored: Loaded<number>;
   readonly neighbours: Loaded<Neighbours | undefined>;
   readonly fingerprint: Omit<Ja4CardData, "ja4">;
 }
@@ -46,24 +53,40 @@ export function DetectionPage(data: DetectionPageData): VNode {
     <>
       <Trail id={detection.id} neighbours={neighbours} />
       <Head detection={detection} />
+      <Done />
       {mayTriage ? <TriageBar detection={detection} /> : null}
       <div class="grid">
         <div class="span-16 stack">
           <ReasonsCard detection={detection} />
           <RequestsCard
             rows={data.requests}
-            total={detection.requests}
+            total={data.stored.ok ? data.stored.value : detection.requests}
+            client={data.client}
+            explore={exploreQuery(detection)}
           />
         </div>
         <div class="span-8 stack">
           <SourceCard detection={detection} facts={data.source} />
           <Ja4Card ja4={detection.ja4} {...data.fingerprint} />
-          <ActivityCard detection={detection} history={data.history} />
+          <ActivityCard
+            detection={detection}
+            history={data.history}
+            rises={data.rises.ok ? data.rises.value : []}
+          />
         </div>
       </div>
       <PageKeys />
     </>
   );
+}
+
+/** The query for a detection's requests. */
+function exploreQuery({ src_ip, ja4, http_host }: DetectionView): string {
+  return [
+    termOf("ip", src_ip),
+    ja4 === "" ? "" : termOf("ja4", ja4),
+    http_host === "" ? "" : termOf("host", http_host),
+  ].filter((term) => term !== "").join(" ");
 }
 
 /** Way back to the list, and to the detections before and after in the inbox. */
@@ -168,7 +191,7 @@ function TriageBar({ detection }: { detection: DetectionView }): VNode {
     <form
       class="triage"
       method="post"
-      action={withRange(`/detections/${detection.id}`, url)}
+      action={withParams(url, NOTHING_DONE)}
     >
       {state === "open"
         ? (

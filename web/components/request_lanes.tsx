@@ -1,6 +1,8 @@
 /** Requests over time, a lane for each path, coloured by the class of their status. @module */
 import type { VNode } from "preact";
-import type { Lane } from "../data/lanes.ts";
+import { type Lane, SELECTION } from "../data/lanes.ts";
+import type { Stretch } from "../data/range.ts";
+import ChartBrush from "../islands/ChartBrush.tsx";
 import { per, timeTicks } from "./chart_scale.ts";
 import { count, zoneLabel } from "./format.ts";
 import { usePage } from "./page_view.ts";
@@ -23,10 +25,12 @@ export const STATUS_WORDS: Readonly<Record<number, string>> = {
 
 /** The lanes between two instants. */
 export function RequestLanes(
-  { lanes, fromMs, toMs }: {
+  { lanes, fromMs, toMs, selection }: {
     lanes: readonly Lane[];
     fromMs: number;
     toMs: number;
+    /** What the table below shows. */
+    selection?: Stretch;
   },
 ): VNode {
   const { zone } = usePage();
@@ -42,61 +46,84 @@ export function RequestLanes(
           </li>
         ))}
       </ul>
-      <svg
-        class="chart-plot"
-        width="100%"
-        height={height}
-        role="img"
-        aria-label={`${count(total)} requests by path: ${
-          lanes.map((lane) =>
-            `${hostileText(lane.label, 60)} ${count(lane.marks.length)}`
-          ).join(", ")
-        }. Times in ${zoneLabel(zone)}.`}
-      >
-        {lanes.map((lane, index) => {
-          const y = index * ROW;
-          const slots = new Set(lane.marks.map((mark) =>
-            `${
-              Math.round((mark.tsMs - fromMs) / span * SLOTS)
-            } ${mark.statusClass}`
-          ));
-          return (
-            <g key={lane.label}>
-              <line
-                class="grid"
-                x1="0"
-                x2="100%"
-                y1={y + ROW / 2}
-                y2={y + ROW / 2}
-              />
-              {[...slots].sort(byStatus).map((slot) => {
-                const [at = "0", statusClass = "0"] = slot.split(" ");
-                return (
-                  <rect
-                    key={slot}
-                    class={`status-${statusClass}xx`}
-                    x={per(Number(at) / SLOTS * 0.992)}
-                    width="2"
-                    y={y + 5}
-                    height={ROW - 10}
-                  />
-                );
-              })}
-            </g>
-          );
-        })}
-        {timeTicks(fromMs, fromMs + span, zone).map((tick) => (
-          <text
-            key={tick.at}
-            class={tick.minor ? "axis tick-minor" : "axis"}
-            x={per(tick.at)}
-            y={height - 6}
-            text-anchor="middle"
-          >
-            {tick.text}
-          </text>
-        ))}
-      </svg>
+      <div class="chart-stage">
+        <svg
+          class="chart-plot"
+          width="100%"
+          height={height}
+          role="img"
+          aria-label={`${count(total)} requests by path: ${
+            lanes.map((lane) =>
+              `${hostileText(lane.label, 60)} ${count(lane.marks.length)}`
+            ).join(", ")
+          }. Times in ${zoneLabel(zone)}.`}
+        >
+          {lanes.map((lane, index) => {
+            const y = index * ROW;
+            const slots = new Set(lane.marks.map((mark) =>
+              `${
+                Math.round((mark.tsMs - fromMs) / span * SLOTS)
+              } ${mark.statusClass}`
+            ));
+            return (
+              <g key={lane.label}>
+                <line
+                  class="grid"
+                  x1="0"
+                  x2="100%"
+                  y1={y + ROW / 2}
+                  y2={y + ROW / 2}
+                />
+                {[...slots].sort(byStatus).map((slot) => {
+                  const [at = "0", statusClass = "0"] = slot.split(" ");
+                  return (
+                    <rect
+                      key={slot}
+                      class={`status-${statusClass}xx`}
+                      x={per(Number(at) / SLOTS * 0.992)}
+                      width="2"
+                      y={y + 5}
+                      height={ROW - 10}
+                    />
+                  );
+                })}
+              </g>
+            );
+          })}
+          {selection === undefined ? null : (
+            <rect
+              class="stretch"
+              x={per(
+                Math.max(0, (selection.from.getTime() - fromMs) / span * 0.992),
+              )}
+              width={per(
+                (selection.to.getTime() - selection.from.getTime()) / span,
+              )}
+              y="0"
+              height={lanes.length * ROW}
+            />
+          )}
+          {timeTicks(fromMs, fromMs + span, zone).map((tick) => (
+            <text
+              key={tick.at}
+              class={tick.minor ? "axis tick-minor" : "axis"}
+              x={per(tick.at)}
+              y={height - 6}
+              text-anchor="middle"
+            >
+              {tick.text}
+            </text>
+          ))}
+        </svg>
+        <ChartBrush
+          fromMs={fromMs}
+          stepMs={span / SLOTS}
+          columns={SLOTS}
+          zone={zone}
+          names={SELECTION}
+          label="Requests shown"
+        />
+      </div>
     </div>
   );
 }

@@ -1,14 +1,28 @@
 /** Requests of a detection or an address: lanes over time, and the newest as a table. @module */
+import { createHash } from "node:crypto";
 import type { VNode } from "preact";
 import type { Loaded } from "../data/ask.ts";
-import { lanesOf } from "../data/lanes.ts";
-import { LANE_REQUESTS_MAX, type RequestRow } from "../data/requests.ts";
+import { lanesOf, SELECTION } from "../data/lanes.ts";
+import {
+  parseStretch,
+  type Stretch,
+  withParams,
+  withRange,
+} from "../data/range.ts";
+import {
+  LANE_REQUESTS_MAX,
+  type RequestFilter,
+  type RequestRow,
+  requestsSql,
+} from "../data/requests.ts";
+import CopyText from "../islands/CopyText.tsx";
 import { type Column, DataTable } from "./data_table.tsx";
-import { bytes, clockMs, count, duration, zoneLabel } from "./format.ts";
+import { bytes, clock, clockMs, count, duration, zoneLabel } from "./format.ts";
 import { usePage } from "./page_view.ts";
 import { Empty, Panel } from "./panel.tsx";
 import { RequestLanes, STATUS_WORDS } from "./request_lanes.tsx";
 import { Hostile, hostileText, Moment } from "./text.tsx";
+import { HostLink, UserAgentLink, Value } from "./values.tsx";
 
 /** Rows of the table. */
 const ROWS = 20;
@@ -40,14 +54,20 @@ const MATCH_WORDS: Readonly<
 };
 
 export function RequestsCard(
-  { rows, total, showHost = false }: {
+  { rows, total, client, explore }: {
     /** Newest first. */
     rows: Loaded<RequestRow[]>;
     /** All of them, where more than the newest may exist. */
     total: number;
-    showHost?: boolean;
+    /** Whose they are, for the statement to copy. */
+    client: RequestFilter;
+    /** The query that shows them in the Explorer. */
+    explore: string;
   },
 ): VNode {
+  const { url, zone } = usePage();
+  const selection = parseStretch(url, SELECTION);
+  const showHost = client.http_host === undefined;
   return (
     <Panel
       title="Requests"
@@ -55,8 +75,50 @@ export function RequestsCard(
       loaded={rows}
       {...(rows.ok && rows.value.length > 0
         ? {
-          note: spanText(rows.value),
-          actions: <StatusLegend rows={rows.value} />,
+          note: (
+            <>
+              {spanText(rows.value)}
+              {selection === undefined ? null : (
+                <>
+                  {`, selection ${clock(selection.from.getTime(), zone)} to ${
+                    clock(selection.to.getTime(), zone)
+                  } (${count(within(rows.value, selection).length)}) `}
+                  <a
+                    href={withParams(url, { req_from: "", req_to: "" })}
+                  >
+                    show all
+                  </a>
+                </>
+              )}
+            </>
+          ),
+          actions: (
+            <>
+              <StatusLegend rows={rows.value} />
+              <CopyText
+                text={requestsSql(
+                  selection === undefined ? client : {
+                    ...client,
+                    from: selection.from,
+                    // The end of a stretch is the first moment that is not in it.
+                    to: new Date(selection.to.getTime() - 1),
+                  },
+                )}
+              >
+                Copy SQL
+              </CopyText>
+              <a
+                class="btn"
+                href={withRange("/explore", url, {
+                  q: explore,
+                  from: (selection?.from ?? client.from).toISOString(),
+                  to: (selection?.to ?? client.to).toISOString(),
+                })}
+              >
+                Explorer
+              </a>
+            </>
+          ),
         }
         : {})}
     >
@@ -74,12 +136,23 @@ export function RequestsCard(
                 lanes={lanesOf(list)}
                 fromMs={list.at(-1)?.tsMs ?? 0}
                 toMs={list[0]?.tsMs ?? 0}
+                {...(selection === undefined ? {} : { selection })}
               />
-              <RequestTable rows={list} showHost={showHost} />
+              <RequestTable
+                rows={within(list, selection)}
+                showHost={showHost}
+              />
               <footer class="card-foot">
                 <span>
-                  Newest {count(Math.min(ROWS, list.length))} of{" "}
-                  {count(Math.max(total, list.length))}
+                  {`Newest ${
+                    count(Math.min(ROWS, within(list, selection).length))
+                  } of ${
+                    count(
+                      selection === undefined
+                        ? Math.max(total, list.length)
+                        : within(list, selection).length,
+                    )
+                  }`}
                   {list.length === LANE_REQUESTS_MAX
                     ? `; the lanes show the newest ${count(LANE_REQUESTS_MAX)}`
                     : ""}
@@ -89,6 +162,18 @@ export function RequestsCard(
           )}
     </Panel>
   );
+}
+
+/** The rows of a stretch, all without one. */
+function within(
+  rows: readonly RequestRow[],
+  stretch: Stretch | undefined,
+): readonly RequestRow[] {
+  return stretch === undefined
+    ? rows
+    : rows.filter(({ tsMs }) =>
+      tsMs >= stretch.from.getTime() && tsMs < stretch.to.getTime()
+    );
 }
 
 /** `150 in 9.9 s`. */
@@ -116,6 +201,13 @@ function StatusLegend({ rows }: { rows: readonly RequestRow[] }): VNode {
   );
 }
 
+/** Names that came in the same order have the same letters. */
+function shortHash(text: string): string {
+  if (text === "") return "–";
+  const hex = createHash("sha256").update(text).digest("hex");
+  return `${hex.slice(0, 4)}…${hex.slice(-2)}`;
+}
+
 /** A request and the time since the one before it, seconds. */
 type TableRow = RequestRow & { readonly sinceS?: number };
 
@@ -132,7 +224,7 @@ function RequestTable(
   const host: Column<TableRow> = {
     head: "Host",
     class: "clip",
-    cell: (row) => <Hostile text={row.http_host} max={32} />,
+    cell: (row) => <HostLink host={row.http_host} max={32} />,
   };
   return (
     <DataTable<TableRow>
@@ -144,24 +236,37 @@ function RequestTable(
           class: "mono nowrap",
           cell: (row) => <Moment ms={row.tsMs} format={clockMs} />,
         },
-        { head: "Method", cell: (row) => hostileText(row.http_method, 16) },
+        {
+          head: "Method",
+          cell: (row) =>
+            row.http_method === ""
+              ? ""
+              : <Value field="method" value={row.http_method} max={16} />,
+        },
         ...(showHost ? [host] : []),
         {
           head: "Path",
           class: "mono clip",
-          cell: ({ url_path, url_query }) => (
-            <Hostile
-              text={url_query === "" ? url_path : `${url_path}?${url_query}`}
-              max={48}
-            />
-          ),
+          cell: ({ url_path, url_query }) =>
+            url_path === "" ? "" : (
+              <Value field="path" value={url_path}>
+                <Hostile
+                  text={url_query === ""
+                    ? url_path
+                    : `${url_path}?${url_query}`}
+                  max={48}
+                />
+              </Value>
+            ),
         },
         {
           head: "Status",
           num: true,
           class: (row) =>
             `strong status-text-${Math.floor(row.status_code / 100)}xx`,
-          cell: (row) => row.match === "tls_only" ? "–" : row.status_code,
+          cell: (row) => row.match === "tls_only"
+            ? "–"
+            : <Value field="status" value={String(row.status_code)} />,
         },
         { head: "Bytes", num: true, cell: (row) => bytes(row.response_bytes) },
         {
@@ -169,11 +274,23 @@ function RequestTable(
           num: true,
           cell: ({ sinceS }) => sinceS === undefined ? "–" : duration(sinceS),
         },
-        {
-          head: "User agent",
-          class: "clip",
-          cell: (row) => <Hostile text={row.user_agent} max={40} />,
-        },
+        showHost
+          ? {
+            head: "User agent",
+            class: "clip",
+            cell: (row) => (
+              <UserAgentLink
+                userAgent={row.user_agent}
+                max={40}
+              />
+            ),
+          }
+          : {
+            head: "Header order",
+            class: "mono muted",
+            title: (row) => hostileText(row.header_order, 400),
+            cell: (row) => shortHash(row.header_order),
+          },
         { head: "Correlation", cell: (row) => <MatchBadge row={row} /> },
       ]}
     />

@@ -18,6 +18,7 @@ import {
   type TrafficClass,
   type TrafficColumn,
 } from "../data/traffic.ts";
+import ChartBrush from "../islands/ChartBrush.tsx";
 import { per, ticksOf, timeTicks } from "./chart_scale.ts";
 import {
   compact,
@@ -103,64 +104,75 @@ export function TrafficChart(
   return (
     <figure class="chart">
       <div class="chart-body">
-        <svg
-          class="chart-plot"
-          width="100%"
-          height={height}
-          role="img"
-          aria-label={`Requests by traffic class. ${summary}`}
-        >
-          <title>Requests by traffic class</title>
-          <desc>{summary}</desc>
-          <text x="0" y="11" class="axis">
-            Requests per {duration(range.stepS)}
-          </text>
-          {ticks.map((value) => (
-            <line
-              key={value}
-              class={value === 0 ? "base" : "grid"}
-              x1="0"
-              x2="100%"
-              y1={y(value)}
-              y2={y(value)}
-            />
-          ))}
-          <ClassColumns columns={columns} top={top} />
-          {columns.map((column, index) =>
-            column.total === 0 ? null : (
-              <rect
-                key={column.atMs}
-                class="column"
-                x={per(index / columns.length)}
-                width={per(1 / columns.length)}
-                y={TOP}
-                height={PLOT}
-              >
-                <title>{columnText(column, zone)}</title>
-              </rect>
-            )
-          )}
-          <UsualLine columns={columns} top={top} />
-          {detections === undefined ? null : (
-            <DetectionLane
-              detections={detections}
-              firstMs={firstMs}
-              stepMs={stepMs}
-              columns={columns.length}
-            />
-          )}
-          {timeTicks(firstMs, endMs, zone).map((tick) => (
-            <text
-              key={tick.at}
-              class={tick.minor ? "axis tick-minor" : "axis"}
-              x={per(tick.at)}
-              y={height - 6}
-              text-anchor="middle"
-            >
-              {tick.text}
+        <div class="chart-stage">
+          <svg
+            class="chart-plot"
+            width="100%"
+            height={height}
+            role="img"
+            aria-label={`Requests by traffic class. ${summary}`}
+          >
+            <title>Requests by traffic class</title>
+            <desc>{summary}</desc>
+            <text x="0" y="11" class="axis">
+              Requests per {duration(range.stepS)}
             </text>
-          ))}
-        </svg>
+            {ticks.map((value) => (
+              <line
+                key={value}
+                class={value === 0 ? "base" : "grid"}
+                x1="0"
+                x2="100%"
+                y1={y(value)}
+                y2={y(value)}
+              />
+            ))}
+            <ClassColumns columns={columns} top={top} />
+            {columns.map((column, index) =>
+              column.total === 0 ? null : (
+                <rect
+                  key={column.atMs}
+                  class="column"
+                  data-column={index}
+                  x={per(index / columns.length)}
+                  width={per(1 / columns.length)}
+                  y={TOP}
+                  height={PLOT}
+                >
+                  <title>{columnText(column, zone)}</title>
+                </rect>
+              )
+            )}
+            <UsualLine columns={columns} top={top} />
+            {detections === undefined ? null : (
+              <DetectionLane
+                detections={detections}
+                firstMs={firstMs}
+                stepMs={stepMs}
+                columns={columns.length}
+              />
+            )}
+            {timeTicks(firstMs, endMs, zone).map((tick) => (
+              <text
+                key={tick.at}
+                class={tick.minor ? "axis tick-minor" : "axis"}
+                x={per(tick.at)}
+                y={height - 6}
+                text-anchor="middle"
+              >
+                {tick.text}
+              </text>
+            ))}
+          </svg>
+          <ChartBrush
+            fromMs={firstMs}
+            stepMs={stepMs}
+            columns={columns.length}
+            zone={zone}
+            names={["from", "to"]}
+            label="Time range"
+          />
+        </div>
         <svg
           class="chart-axis"
           width={AXIS_WIDTH}

@@ -185,6 +185,50 @@ export async function loadSourceFacts(
   };
 }
 
+/** A window of a detection's client that scored higher than all before it. */
+export interface ScoreRise {
+  readonly atMs: number;
+  readonly before: number;
+  readonly score: number;
+}
+
+/** When the score of a detection rose by at least this, it is worth a line. */
+const RISE_MIN = 0.005;
+
+/** The {@linkcode ScoreRise}s of a detection, newest first. */
+export async function loadScoreRises(
+  db: Database,
+  { src_ip, ja4, http_host, firstSeenMs, lastSeenMs }: Pick<
+    DetectionView,
+    "src_ip" | "ja4" | "http_host" | "firstSeenMs" | "lastSeenMs"
+  >,
+): Promise<ScoreRise[]> {
+  const rows = await ask<{ at: number; score: number }>(
+    db,
+    sql`SELECT toUnixTimestamp(window_start) + window_s AS at, round(toFloat64(scores.score), 6) AS score
+      FROM scores FINAL
+      WHERE src_ip = ${
+      typed(src_ip, "IPv6")
+    } AND ja4 = ${ja4} AND http_host = ${http_host}
+        AND addSeconds(window_start, window_s) > ${new Date(firstSeenMs)}
+        AND window_start >= ${new Date(firstSeenMs - 86_400_000)}
+        AND window_start <= ${new Date(lastSeenMs)} AND alert
+      ORDER BY window_start LIMIT 200`,
+  );
+  const rises: ScoreRise[] = [];
+  let highest = rows[0]?.score ?? 0;
+  for (const { at, score } of rows) {
+    if (score < highest + RISE_MIN) continue;
+    rises.push({
+      atMs: Math.min(at * 1000, lastSeenMs),
+      before: highest,
+      score,
+    });
+    highest = score;
+  }
+  return rises.reverse();
+}
+
 /** Place of a detection in the inbox, for the links to the one before and after. */
 export interface Neighbours {
   /** From 1. */

@@ -15,6 +15,9 @@ export interface Mark {
   readonly statusClass: number;
 }
 
+/** Parameters of a URL that say which stretch of the requests its table shows: two instants. */
+export const SELECTION = ["req_from", "req_to"] as const;
+
 /** Lanes with a name of their own. */
 const LANES = 5;
 

@@ -204,6 +204,25 @@ export function withParams(
   return withRange(url.pathname + url.search, url, change);
 }
 
+/** A stretch of time within a page's range. */
+export interface Stretch {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** The stretch that two parameters of a URL name; undefined without both, or if they are no instants in order. */
+export function parseStretch(
+  url: URL,
+  [fromName, toName]: readonly [from: string, to: string],
+): Stretch | undefined {
+  const [from, to] = [fromName, toName].map((name) =>
+    Date.parse(url.searchParams.get(name) ?? "")
+  );
+  return from === undefined || to === undefined || !(from < to)
+    ? undefined
+    : { from: new Date(from), to: new Date(to) };
+}
+
 /** The range before or after this one, of the same length, as instants. */
 export function shifted(
   range: TimeRange,

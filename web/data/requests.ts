@@ -2,7 +2,8 @@
 import type { Match } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql, typed } from "../../lib/sql.ts";
-import { ask } from "./ask.ts";
+import { literalSql } from "../query/literal.ts";
+import { ask, askOne } from "./ask.ts";
 
 /** One request, or a handshake that none followed (`match` tls_only). */
 export interface RequestRow {
@@ -49,6 +50,30 @@ export async function loadRequests(
       FROM http_events WHERE ${whereSql(filter)}
       ORDER BY ts DESC LIMIT ${limit}`,
   );
+}
+
+/** The statement that gives a client's requests between two instants, to be copied to a console. */
+export function requestsSql(filter: RequestFilter): string {
+  return literalSql(
+    sql`SELECT ts, match, http_method, http_host, url_path, url_query, status_code, response_bytes, user_agent, ja4
+FROM http_events
+WHERE ${whereSql(filter)}
+ORDER BY ts DESC`,
+  );
+}
+
+/** How many requests that statement gives. */
+export async function countRequests(
+  db: Database,
+  filter: RequestFilter,
+): Promise<number> {
+  const row = await askOne<{ n: number }>(
+    db,
+    sql`SELECT toFloat64(count()) AS n FROM http_events WHERE ${
+      whereSql(filter)
+    }`,
+  );
+  return row?.n ?? 0;
 }
 
 function whereSql(filter: RequestFilter): Sql {

@@ -1,12 +1,12 @@
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
-import { audit } from "../../auth/audit.ts";
 import { DetectionPage } from "../../components/detection_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll } from "../../data/ask.ts";
 import {
   loadDetection,
   loadNeighbours,
+  loadScoreRises,
   loadSourceFacts,
 } from "../../data/detection.ts";
 import {
@@ -16,14 +16,11 @@ import {
   loadJa4UserAgents,
 } from "../../data/ja4.ts";
 import { pageView } from "../../data/page.ts";
-import { rangeBetween, withParams } from "../../data/range.ts";
-import { loadRequests } from "../../data/requests.ts";
+import { rangeBetween } from "../../data/range.ts";
+import { countRequests, loadRequests } from "../../data/requests.ts";
 import { isDetectionId } from "../../data/search.ts";
-import {
-  applyTriage,
-  loadTriageHistory,
-  parseTriageForm,
-} from "../../data/triage.ts";
+import { loadTriageHistory } from "../../data/triage.ts";
+import { triagePost } from "../../data/triage_post.ts";
 import { readForm } from "../../form.ts";
 import { define } from "../../utils.ts";
 
@@ -44,11 +41,14 @@ export const handler = define.handlers({
       new Date(detection.lastSeenMs + 1000),
     );
     const { ja4, src_ip, http_host } = detection;
-    const { source, requests, history, neighbours, ...fingerprint } =
+    const client = { src_ip, ja4, http_host, from, to };
+    const { source, requests, stored, history, rises, neighbours, ...ja4Data } =
       await attemptAll({
         source: loadSourceFacts(db, detection),
-        requests: loadRequests(db, { src_ip, ja4, http_host, from, to }),
+        requests: loadRequests(db, client),
+        stored: countRequests(db, client),
         history: loadTriageHistory(db, id),
+        rises: loadScoreRises(db, detection),
         neighbours: loadNeighbours(db, id),
         ja4Facts: loadJa4Facts(db, ja4, day),
         ja4Lists: loadJa4Lists(db, ja4),
@@ -60,36 +60,18 @@ export const handler = define.handlers({
       detection,
       source,
       requests,
+      stored,
+      client,
       history,
+      rises,
       neighbours,
-      fingerprint,
+      fingerprint: ja4Data,
     });
   },
 
   async POST(ctx) {
     const { id = "" } = ctx.params;
-    const parsed = parseTriageForm(await readForm(ctx.req), id);
-    if (!parsed.ok) throw new HttpError(400, parsed.message);
-    const { request } = parsed;
-    const outcome = await applyTriage(
-      ctx.state.app,
-      request,
-      { actor: ctx.state.user.login, now: ctx.state.now() },
-    );
-    if (outcome.unknown > 0) {
-      throw new HttpError(404, `There is no detection "${id.slice(0, 60)}".`);
-    }
-    await audit(ctx, {
-      action: "triage",
-      object_kind: "detections",
-      object: id,
-      detail: { action: request.action, changed: outcome.changed.length === 1 },
-      ok: true,
-    });
-    return ctx.redirect(
-      withParams(ctx.url, { done: request.action }),
-      303,
-    );
+    return await triagePost(ctx, await readForm(ctx.req), id);
   },
 });
 

@@ -1,7 +1,5 @@
 import { type Context, HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
-import type { UnixMicros } from "../../../lib/events.ts";
-import { audit } from "../../auth/audit.ts";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll } from "../../data/ask.ts";
@@ -13,15 +11,8 @@ import {
 } from "../../data/detection_list.ts";
 import { loadOpenDetections } from "../../data/open_detections.ts";
 import { pageRange, pageView } from "../../data/page.ts";
-import { withParams } from "../../data/range.ts";
-import {
-  applyTriage,
-  BULK_MAX,
-  parseTriageForm,
-  type TriageOutcome,
-  UNDO_MIN,
-  undoTriage,
-} from "../../data/triage.ts";
+import { BULK_MAX } from "../../data/triage.ts";
+import { triagePost } from "../../data/triage_post.ts";
 import { readForm } from "../../form.ts";
 import { define, type State } from "../../utils.ts";
 
@@ -38,33 +29,11 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
-    const { app, user } = ctx.state;
     const form = await readForm(ctx.req);
-    const by = { actor: user.login, now: ctx.state.now() };
-    const undone = form.get("undo");
-    if (undone !== null) {
-      const at = Number(undone);
-      const ageMin = (by.now - at) / 60e6;
-      if (!Number.isSafeInteger(at) || ageMin < 0 || ageMin > UNDO_MIN) {
-        throw new HttpError(
-          400,
-          `An action can be undone for ${UNDO_MIN} minutes.`,
-        );
-      }
-      const outcome = await undoTriage(app, at as UnixMicros, by);
-      return await answer(ctx, "undo", outcome, { undone: at });
-    }
     if (form.get("all") === "1") {
       for (const id of await frozenIds(ctx, form)) form.append("id", id);
     }
-    const parsed = parseTriageForm(form);
-    if (!parsed.ok) throw new HttpError(400, parsed.message);
-    const { request } = parsed;
-    const outcome = await applyTriage(app, request, by);
-    return await answer(ctx, request.action, outcome, {
-      note: request.note !== "",
-      at: by.now,
-    });
+    return await triagePost(ctx, form);
   },
 });
 
@@ -110,33 +79,6 @@ async function frozenIds(
   }
   form.delete("id");
   return ids;
-}
-
-/** Notes what was done, and leads back to the list. */
-async function answer(
-  ctx: Context<State>,
-  done: string,
-  outcome: TriageOutcome,
-  detail: { readonly at?: number } & Readonly<Record<string, unknown>>,
-): Promise<Response> {
-  const { changed, already } = outcome;
-  await audit(ctx, {
-    action: "triage",
-    object_kind: "detections",
-    object: changed.length === 1 ? changed[0] ?? "" : "",
-    detail: { ...outcome, ...detail, action: done },
-    ok: true,
-  });
-  // The answer stays in the address, so that it survives the redirect without a session to keep it in.
-  return ctx.redirect(
-    withParams(ctx.url, {
-      done,
-      changed: String(changed.length),
-      already: already === 0 ? "" : String(already),
-      at: detail.at === undefined ? "" : String(detail.at),
-    }),
-    303,
-  );
 }
 
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
