@@ -6,12 +6,22 @@ import {
   type Registry,
 } from "../lib/metrics.ts";
 import type { Outlet } from "./outlet.ts";
-import type { Totals } from "./sensor.ts";
+import type { EvidenceRing } from "./evidence.ts";
+import type { Totals } from "./totals.ts";
 
-/** A registry over what `totals` and `outlets` say at the time. */
+/** What is measured. */
+export interface Measured {
+  /** Undefined before the first packets were looked for. */
+  readonly totals: () => Totals | undefined;
+  readonly outlets: readonly Outlet[];
+  readonly evidence: EvidenceRing | undefined;
+  /** Whether the interface is open and up. */
+  readonly isUp: () => boolean;
+}
+
+/** A registry over what the parts say at the time. */
 export function captureRegistry(
-  totals: () => Totals,
-  outlets: readonly Outlet[],
+  { totals, outlets, evidence, isUp }: Measured,
 ): Registry {
   const registry = createRegistry("capture");
   const counter = (
@@ -25,7 +35,8 @@ export function captureRegistry(
       registers: [registry],
       collect(): void {
         this.reset();
-        this.inc(value(totals()));
+        const sums = totals();
+        if (sums !== undefined) this.inc(value(sums));
       },
     });
   };
@@ -42,7 +53,9 @@ export function captureRegistry(
       registers: [registry],
       collect(): void {
         this.reset();
-        for (const [key, value] of Object.entries(values(totals()))) {
+        const sums = totals();
+        if (sums === undefined) return;
+        for (const [key, value] of Object.entries(values(sums))) {
           this.inc({ [label]: key } as Record<Label, string>, value);
         }
       },
@@ -58,7 +71,8 @@ export function captureRegistry(
       help,
       registers: [registry],
       collect(): void {
-        this.set(value(totals()));
+        const sums = totals();
+        if (sums !== undefined) this.set(value(sums));
       },
     });
   };
@@ -66,7 +80,7 @@ export function captureRegistry(
   counter(
     "capture_packets_total",
     "Packets that passed the filter and were read",
-    ({ parser }) => parser.packets,
+    ({ parser, oversized }) => parser.packets + oversized,
   );
   counter(
     "capture_bytes_total",
@@ -149,6 +163,41 @@ export function captureRegistry(
         outlets.map((outlet) => [outlet.name, outlet.eventsDropped]),
       ),
   );
+  new Gauge({
+    name: "capture_interface_up",
+    help: "Whether the interface is open and up",
+    registers: [registry],
+    collect(): void {
+      this.set(isUp() ? 1 : 0);
+    },
+  });
+  if (evidence !== undefined) {
+    const kept = (
+      name: string,
+      help: string,
+      value: () => number,
+    ): void => {
+      new Counter({
+        name,
+        help,
+        registers: [registry],
+        collect(): void {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    };
+    kept(
+      "capture_evidence_packets_total",
+      "Packets written to files of evidence",
+      () => evidence.packetsWritten,
+    );
+    kept(
+      "capture_evidence_packets_dropped_total",
+      "Packets that the disk did not take, or not in time",
+      () => evidence.packetsDropped,
+    );
+  }
   new Gauge({
     name: "capture_outlet_connected",
     help: "Whether an outlet is open",

@@ -1,8 +1,17 @@
 /** Configuration of the capture: `/etc/ja4-platform/capture.toml`. @module */
 import * as v from "valibot";
-import { integer, listenAddress } from "../lib/config.ts";
+import { healthAddress, integer } from "../lib/config.ts";
 import { networkList } from "../lib/ip_filter.ts";
-import { captureRingBytes, snapLength } from "../lib/limits.ts";
+import { parseIp } from "../lib/ip.ts";
+import {
+  captureRingBytes,
+  evidenceFileBytes,
+  evidenceFileBytesMin,
+  evidenceFiles,
+  snapLength,
+  workersMax,
+} from "../lib/limits.ts";
+import { TUNNELS } from "./kernel_filter.ts";
 
 const ON = true;
 const OFF = false;
@@ -21,16 +30,59 @@ const backlogBytes = v.optional(
 export const captureSchema = v.strictObject({
   capture: v.optional(
     v.strictObject({
-      /** Network interface, or `any`. */
-      interface: v.optional(v.pipe(v.string(), v.minLength(1)), "any"),
+      /** Network interface, `any`, `route` (that of the default route) or `route:ADDRESS`. */
+      interface: v.optional(
+        v.pipe(
+          v.string("expected the name of an interface"),
+          v.minLength(1, "expected the name of an interface"),
+          v.check(
+            (text) =>
+              !text.startsWith("route:") ||
+              parseIp(text.slice(6)) !== undefined,
+            'expected an address behind "route:"',
+          ),
+        ),
+        "any",
+      ),
       /** Ports of the servers on this host whose clients are of interest. */
       ports: v.optional(
         v.pipe(v.array(integer(1, 65_535)), v.minLength(1), v.maxLength(64)),
         [443],
       ),
+      /** Addresses of these servers; all of them if empty. */
+      addresses: v.optional(
+        v.pipe(
+          v.array(
+            v.pipe(
+              v.string("expected an address"),
+              v.check(
+                (text) => parseIp(text) !== undefined,
+                "expected an address",
+              ),
+            ),
+            "expected a list of addresses",
+          ),
+          v.maxLength(64),
+        ),
+        [],
+      ),
+      /** Packets with a VLAN tag, or two, that the kernel has not removed. */
+      vlan: v.optional(v.boolean(), OFF),
+      /** Tunnels that are looked into; all that they carry reaches the process. */
+      tunnels: v.optional(
+        v.array(
+          v.picklist(TUNNELS, `expected some of ${TUNNELS.join(", ")}`),
+          "expected a list of tunnels",
+        ),
+        [],
+      ),
+      /** Measures tcp_rtt_us; every ACK without data reaches the process then. */
+      measure_rtt: v.optional(v.boolean(), OFF),
+      /** Threads among which the kernel divides the connections. */
+      workers: v.optional(integer(1, workersMax), 1),
       /** pcap-filter(7) expression on top of the one made for `ports`. */
       filter: v.optional(v.string(), ""),
-      /** Addresses whose packets are left out, such as those of a load balancer's checks. */
+      /** Networks whose packets are left out, such as those of a load balancer's checks. */
       exclude: v.optional(networkList(), []),
       promiscuous: v.optional(v.boolean(), OFF),
       /** Bytes kept of a packet. */
@@ -86,9 +138,23 @@ export const captureSchema = v.strictObject({
     }),
     {},
   ),
+  evidence: v.optional(
+    v.strictObject({
+      /** Folder in which what was captured is kept as pcapng files; none if empty. */
+      folder: v.optional(v.string(), ""),
+      /** Most bytes of a file. */
+      file_bytes: v.optional(
+        integer(evidenceFileBytesMin, 16 * 1024 * 1024 * 1024),
+        evidenceFileBytes,
+      ),
+      /** Most files; the oldest is removed for a new one. */
+      files: v.optional(integer(2, 9999), evidenceFiles),
+    }),
+    {},
+  ),
   health: v.optional(
     v.strictObject({
-      listen: v.optional(listenAddress(), "127.0.0.1:9463"),
+      listen: v.optional(healthAddress(), "127.0.0.1:9463"),
     }),
     {},
   ),

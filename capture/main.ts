@@ -2,118 +2,159 @@
  * The capture daemon: ClientHellos on a network interface in, HandshakeEvents to the correlator
  * (and to a file or standard output) out.
  *
- * The loop waits in `poll`, then takes batches until the ring is empty; libpcap's own blocking
- * read cannot be stopped on older versions when the line is silent.
- *
  * @module
  */
-import { Capture, checkFilter } from "../ffi/pcap.ts";
+import { basename, dirname, join, resolve } from "node:path";
 import { dropPrivileges, isRoot } from "../ffi/libc.ts";
-import { FatalError, messageOf } from "../lib/errors.ts";
-import type { UnixMicros } from "../lib/events.ts";
+import { checkFilter } from "../ffi/pcap.ts";
+import { FatalError } from "../lib/errors.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { serveHealth } from "../lib/metrics.ts";
 import { main, type Program } from "../lib/program.ts";
-import { compileParser, Parser } from "../wasm/mod.ts";
 import { captureRegistry } from "./capture_metrics.ts";
 import { type CaptureConfig, captureSchema } from "./config.ts";
-import { kernelFilter } from "./kernel_filter.ts";
+import { EvidenceRing } from "./evidence.ts";
+import { now } from "./lane.ts";
+import { Lanes, type LanesReport } from "./lanes.ts";
 import { openFile, openSocket, openStdout, Outlet } from "./outlet.ts";
-import { Sensor } from "./sensor.ts";
+import { statsEvent } from "./totals.ts";
 
-/** How long one wait for packets lasts at most, and so how fast the loop stops, milliseconds. */
-const WAIT_MS = 100;
-const TICK_MS = 1000;
 /** DLT_EN10MB: the link layer for which a filter is checked before anything is opened. */
 const ETHERNET = 1;
-/** Pauses between attempts to open a lost interface again, milliseconds. */
-const REOPEN_MS = { first: 250, longest: 5000 } as const;
+/** Name of the files of evidence if no other is given. */
+const EVIDENCE_NAME = "capture.pcapng";
 
 /** The program behind `deno task capture`. */
 export const program: Program<typeof captureSchema> = {
   name: "capture",
-  daemon: true,
   summary: "Captures TLS ClientHellos and sends their fingerprints",
+  help:
+    `  -w, --write FILE    keep what is captured in FILE_TIME_NUMBER, a ring of pcapng
+                      files bounded by [evidence] file_bytes and files
+`,
+  options: { write: { type: "string", short: "w" } },
   schema: captureSchema,
-  async run({ config, signal, ready }) {
+  daemon: true,
+  async run({ config, options, signal, ready }) {
     checkFilter(config.capture.filter, ETHERNET);
     checkOutlets(config);
+    const evidencePath = pathOfEvidence(config, options["write"]);
     const log = await startLog("capture", config.log.level);
     const stopping = new AbortController();
     const stopped = AbortSignal.any([signal, stopping.signal]);
-    const module = await compileParser();
     const outlets: Outlet[] = [];
-    const sensor = new Sensor({
+    let evidence: EvidenceRing | undefined;
+    const facts = {
       sensor: config.capture.sensor || Deno.hostname(),
-      interface: config.capture.interface,
       boot: Math.floor(Date.now() / 1000),
-      now,
-      makeParser: () => new Parser(module),
-      emit: (lines) => outlets.forEach((outlet) => outlet.push(lines)),
-      onTrap: (thrown) =>
-        log.error("The parser failed and was replaced", {
-          reason: thrown.message,
-        }),
-    });
-    const run: Run = {
-      config,
-      log,
-      sensor,
-      signal: stopped,
-      capture: undefined,
     };
-    run.capture = openInterface(run);
+    const take = (report: LanesReport): void => {
+      switch (report.kind) {
+        case "events":
+          return outlets.forEach((outlet) => outlet.push(report.lines));
+        case "packets":
+          return evidence?.push(report.pieces, report.facts);
+        default:
+          logReport(log, report);
+      }
+    };
+    const lanes = await Lanes.open({
+      ...facts,
+      capture: config.capture,
+      evidence: evidencePath !== undefined,
+    }, take);
+    const emitStats = (): void => {
+      const { totals } = lanes;
+      if (totals === undefined) return;
+      const event = statsEvent(totals, {
+        ...facts,
+        ts: now(),
+        eventsDropped: outlets.reduce((sum, o) => sum + o.eventsDropped, 0),
+        memoryBytes: Deno.memoryUsage().rss,
+      });
+      const line = new TextEncoder().encode(JSON.stringify(event) + "\n");
+      for (const outlet of outlets) outlet.push(line);
+    };
     const reopenFile = (): void =>
       outlets.find(({ name }) => name === "file")?.reopen();
     let stats: ReturnType<typeof setInterval> | undefined;
     let health: { finished: Promise<void> } | undefined;
+    let captured = false;
     try {
       becomeUser(config.capture.user, log);
+      evidence = evidencePath === undefined
+        ? undefined
+        : openEvidence(evidencePath, config, log);
       health = serveHealth({
         listen: config.health.listen,
-        registry: captureRegistry(() => sensor.totals(), outlets),
-        notReady: () => notReady(run, outlets),
+        registry: captureRegistry({
+          totals: () => lanes.totals,
+          outlets,
+          evidence,
+          isUp: () => lanes.state === "up",
+        }),
+        notReady: () => notReady(lanes, outlets),
         signal: stopped,
       });
       outlets.push(...openOutlets(config, log));
       Deno.addSignalListener("SIGHUP", reopenFile);
-      stats = setInterval(
-        () => emitStats(sensor, outlets),
-        config.capture.stats_interval_s * 1000,
-      );
+      stats = setInterval(emitStats, config.capture.stats_interval_s * 1000);
       ready(`Capturing on ${config.capture.interface}`);
-      await capturePackets(run);
+      captured = true;
+      await lanes.run(signal);
     } finally {
       clearInterval(stats);
       Deno.removeSignalListener("SIGHUP", reopenFile);
-      run.capture?.[Symbol.dispose]();
+      if (!captured) lanes.close();
+      // The last counts too reach the reader.
+      emitStats();
       stopping.abort();
-      await Promise.all(outlets.map((outlet) => outlet.stop()));
+      await Promise.all([
+        ...outlets.map((outlet) => outlet.stop()),
+        evidence?.stop(),
+      ]);
       await health?.finished;
     }
   },
 };
 
-function notReady(run: Run, outlets: readonly Outlet[]): string[] {
+function logReport(
+  log: Logger,
+  report: Exclude<LanesReport, { kind: "events" | "packets" }>,
+): void {
+  switch (report.kind) {
+    case "opened": {
+      const { interface: name, linkType, filter } = report.link;
+      log.info("Capturing", { interface: name, link_type: linkType });
+      return log.debug("The kernel filter", { filter });
+    }
+    case "lost":
+      return log.error(
+        "Lost the interface; packets are missed until it is back",
+        {
+          interface: report.interface,
+          reason: report.reason,
+        },
+      );
+    case "trapped":
+      return log.error("The parser failed and was replaced", {
+        reason: report.reason,
+      });
+  }
+}
+
+function notReady(lanes: Lanes, outlets: readonly Outlet[]): string[] {
+  const reasons = {
+    closed: ["The interface is not open"],
+    down: ["The interface is down"],
+    up: [],
+  };
   return [
-    ...run.capture === undefined ? ["The interface is not open"] : [],
+    ...reasons[lanes.state],
     ...outlets.filter(({ connected }) => !connected).map(({ name }) =>
       `No reader at outlet "${name}"`
     ),
   ];
-}
-
-function emitStats(sensor: Sensor, outlets: readonly Outlet[]): void {
-  const dropped = outlets.reduce((sum, o) => sum + o.eventsDropped, 0);
-  const line = JSON.stringify(sensor.statsEvent(dropped)) + "\n";
-  const bytes = new TextEncoder().encode(line);
-  for (const outlet of outlets) outlet.push(bytes);
-}
-
-function now(): UnixMicros {
-  return Math.round(
-    (performance.timeOrigin + performance.now()) * 1000,
-  ) as UnixMicros;
 }
 
 function openOutlets(config: CaptureConfig, log: Logger): Outlet[] {
@@ -142,102 +183,59 @@ function checkOutlets({ socket, file, stdout }: CaptureConfig): void {
   );
 }
 
-interface Run {
-  readonly config: CaptureConfig;
-  readonly log: Logger;
-  readonly sensor: Sensor;
-  readonly signal: AbortSignal;
-  /** The open interface; undefined while it is lost. */
-  capture: Capture | undefined;
-}
-
-/** Captures until `signal` aborts; opens the interface anew when it is lost. */
-async function capturePackets(run: Run): Promise<void> {
-  const { config, log, sensor, signal } = run;
-  let pauseMs: number = REOPEN_MS.first;
-  while (!signal.aborted) {
-    if (run.capture === undefined) {
-      await pause(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 2, REOPEN_MS.longest);
-      run.capture = reopenInterface(run);
-      continue;
-    }
-    const failure = await drain(run, run.capture);
-    sensor.end(run.capture);
-    run.capture[Symbol.dispose]();
-    run.capture = undefined;
-    if (failure === undefined) return;
-    pauseMs = REOPEN_MS.first;
-    log.error("Lost the interface; packets are missed until it is back", {
-      interface: config.capture.interface,
-      reason: failure,
-    });
+/** Where evidence is kept, if it is: by the command line, else by the configuration. */
+function pathOfEvidence(
+  { evidence }: CaptureConfig,
+  option: unknown,
+): string | undefined {
+  if (typeof option === "string") {
+    const path = resolve(option);
+    return join(dirname(path), basename(path) || EVIDENCE_NAME);
   }
+  return evidence.folder === ""
+    ? undefined
+    : join(evidence.folder, EVIDENCE_NAME);
 }
 
-/** Reads packets until the signal (undefined) or the interface's failure (why). */
-async function drain(run: Run, capture: Capture): Promise<string | undefined> {
-  const { sensor, signal } = run;
-  sensor.begin(capture.linkType);
-  let tickedMs = performance.now();
-  while (!signal.aborted) {
-    await capture.wait(WAIT_MS);
-    let got: number | string;
-    do {
-      got = sensor.read(capture);
-      if (typeof got === "string") return got;
-    } while (got > 0 && !signal.aborted && !isTickDue(tickedMs));
-    if (isTickDue(tickedMs)) {
-      tickedMs = performance.now();
-      sensor.tick(capture);
-    }
-  }
-  return undefined;
-}
-
-function isTickDue(tickedMs: number): boolean {
-  return performance.now() - tickedMs >= TICK_MS;
-}
-
-function openInterface({ config, log, sensor }: Run): Capture {
-  const { capture } = config;
-  const filter = kernelFilter({
-    ports: capture.ports,
-    exclude: capture.exclude,
-    filter: capture.filter,
-  });
-  const opened = Capture.openLive({
-    interface: capture.interface,
-    snapLength: capture.snap_length,
-    ringBytes: capture.ring_bytes,
-    timeoutMs: capture.timeout_ms,
-    promiscuous: capture.promiscuous,
-    filter,
-  }, sensor.batch);
-  log.info("Capturing", {
-    interface: capture.interface,
-    ports: capture.ports,
-    link_type: opened.linkType,
-  });
-  return opened;
-}
-
-/** Undefined if it is still not there. */
-function reopenInterface(run: Run): Capture | undefined {
-  try {
-    return openInterface(run);
-  } catch (thrown) {
-    if (!(thrown instanceof FatalError)) throw thrown;
-    if (thrown.exit === "noPermission") {
+/** @throws {FatalError} `noInput` or `noPermission` if nothing can be written there. */
+function openEvidence(
+  path: string,
+  { evidence }: CaptureConfig,
+  log: Logger,
+): EvidenceRing {
+  const folder = dirname(path);
+  const attempt = `Cannot keep evidence in "${folder}"`;
+  for (const name of ["read", "write"] as const) {
+    if (
+      Deno.permissions.querySync({ name, path: folder }).state !== "granted"
+    ) {
       throw new FatalError(
-        "unavailable",
-        "The interface was lost and cannot be opened again without root",
-        { cause: thrown },
+        "noPermission",
+        `${attempt}: the process is not allowed to; start it with --allow-${name}=${folder}`,
       );
     }
-    run.log.debug("Interface is not back", { reason: messageOf(thrown) });
-    return undefined;
   }
+  try {
+    if (!Deno.statSync(folder).isDirectory) throw new Error("no folder");
+    // Whether the user may write there shows before the first packet.
+    Deno.removeSync(Deno.makeTempFileSync({ dir: folder, prefix: ".ja4-" }));
+  } catch (thrown) {
+    const denied = thrown instanceof Deno.errors.PermissionDenied;
+    throw new FatalError(
+      denied ? "noPermission" : "noInput",
+      denied
+        ? `${attempt}: the user may not write there`
+        : `${attempt}: there is no such folder`,
+      { cause: thrown },
+    );
+  }
+  return new EvidenceRing({
+    path,
+    fileBytes: evidence.file_bytes,
+    fileCount: evidence.files,
+    now: Date.now,
+    log,
+  });
 }
 
 function becomeUser(user: string, log: Logger): void {
@@ -248,14 +246,6 @@ function becomeUser(user: string, log: Logger): void {
   }
   dropPrivileges(user);
   log.info("Dropped privileges", { user });
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }
 
 if (import.meta.main) await main(program);

@@ -1,17 +1,18 @@
 /**
- * One capturing host: packets of an interface through the parser to the outlets, with totals that
+ * One capturing thread: packets of an interface through the parser to events, with totals that
  * survive what is replaced on the way (the interface, the parser).
  *
  * @module
  */
 import type { Capture, KernelStats } from "../ffi/pcap.ts";
-import type { StatsEvent, UnixMicros } from "../lib/events.ts";
+import type { UnixMicros } from "../lib/events.ts";
 import type { Parser, ParserCounters } from "../wasm/mod.ts";
+import { recordsSince } from "./pcap_records.ts";
+import { addKernel, addRetired, type Totals } from "./totals.ts";
 
 /** What a {@linkcode Sensor} needs. */
 export interface SensorOptions {
   readonly sensor: string;
-  readonly interface: string;
   /** Start of the process, seconds since the epoch. */
   readonly boot: number;
   readonly now: () => UnixMicros;
@@ -19,17 +20,19 @@ export interface SensorOptions {
   makeParser(): Parser;
   /** Takes whole lines, which stay as they are. */
   emit(lines: Uint8Array<ArrayBuffer>): void;
+  /** Takes the records of a batch before they are parsed; they are overwritten by the next. */
+  keep?(records: Uint8Array<ArrayBuffer>): void;
   /** Called after a trap. */
   onTrap(thrown: WebAssembly.RuntimeError): void;
 }
 
-/** Sums since the start of the process. */
-export interface Totals {
-  readonly parser: ParserCounters;
-  readonly kernel: KernelStats;
-  readonly handshakes: number;
-  readonly traps: number;
-  readonly oversized: number;
+/** An interface that is open. */
+export interface Link {
+  readonly interface: string;
+  /** DLT_* number. */
+  readonly linkType: number;
+  /** Packets from before are left out: another thread has had them. */
+  readonly since?: UnixMicros | undefined;
 }
 
 const NO_KERNEL_STATS: KernelStats = {
@@ -49,7 +52,8 @@ export class Sensor {
   #kernel = NO_KERNEL_STATS;
   #traps = 0;
   #oversized = 0;
-  #linkType = 0;
+  #link: Link = { interface: "", linkType: 0 };
+  #since: UnixMicros | undefined;
 
   constructor(options: SensorOptions) {
     this.#options = options;
@@ -62,14 +66,19 @@ export class Sensor {
   }
 
   /** Begins with the packets of an interface; connections seen before are forgotten. */
-  begin(linkType: number): void {
-    this.#linkType = linkType;
+  begin(link: Link): void {
+    this.#link = link;
+    this.#since = link.since;
+    this.#beginParser();
+  }
+
+  #beginParser(): void {
     this.#parser.begin({
-      linkType,
+      linkType: this.#link.linkType,
       context: {
         sensor: this.#options.sensor,
         boot: this.#options.boot,
-        in_iface: this.#options.interface,
+        in_iface: this.#link.interface,
       },
       sequence: this.totals().handshakes,
     });
@@ -82,14 +91,26 @@ export class Sensor {
   read(capture: Capture): number | string {
     const batch = capture.read();
     this.#oversized += batch.oversized;
-    if (batch.bytes > 0) {
+    const bytes = this.#leaveOut(batch.bytes);
+    if (bytes > 0) {
+      this.#options.keep?.(this.#parser.batch.subarray(0, bytes));
       try {
-        this.#parser.parse(batch.bytes, (lines) => this.#emit(lines));
+        this.#parser.parse(bytes, (lines) => this.#emit(lines));
       } catch (thrown) {
         this.#replaceParser(thrown, capture);
       }
     }
     return batch.failure ?? batch.packets;
+  }
+
+  /** Removes the packets from before {@linkcode Link.since}; returns the bytes that are left. */
+  #leaveOut(bytes: number): number {
+    if (this.#since === undefined || bytes === 0) return bytes;
+    const { batch } = this.#parser;
+    const start = recordsSince(batch.subarray(0, bytes), this.#since);
+    if (start < bytes) this.#since = undefined;
+    batch.copyWithin(0, start, bytes);
+    return bytes - start;
   }
 
   /** Tells the parser the time, so that unfinished ClientHellos of a silent line end. */
@@ -112,7 +133,7 @@ export class Sensor {
 
   /** Sums since the start. */
   totals(): Totals {
-    const parser = addCounters(this.#retired, this.#parser.counters());
+    const parser = addRetired(this.#retired, this.#parser.counters());
     return {
       parser,
       kernel: addKernel(this.#closed, this.#kernel),
@@ -120,26 +141,6 @@ export class Sensor {
         parser.gap + parser.sslv2,
       traps: this.#traps,
       oversized: this.#oversized,
-    };
-  }
-
-  /** The periodic event that tells "no TLS seen" from "lost". */
-  statsEvent(eventsDropped: number): StatsEvent {
-    const { parser, kernel, handshakes, traps } = this.totals();
-    return {
-      event_type: "stats",
-      ts: this.#options.now(),
-      sensor: this.#options.sensor,
-      boot: this.#options.boot,
-      packets: parser.packets,
-      kernel_drops: kernel.kernelDrops,
-      interface_drops: kernel.interfaceDrops,
-      events_dropped: eventsDropped,
-      handshakes,
-      flows_held: parser.flowsHeld,
-      flows_evicted: parser.flowsEvicted,
-      wasm_traps: traps,
-      memory_bytes: Deno.memoryUsage().rss,
     };
   }
 
@@ -153,34 +154,9 @@ export class Sensor {
     if (!(thrown instanceof WebAssembly.RuntimeError)) throw thrown;
     this.#traps++;
     this.#options.onTrap(thrown);
-    this.#retired = addCounters(this.#retired, this.#parser.counters());
+    this.#retired = addRetired(this.#retired, this.#parser.counters());
     this.#parser = this.#options.makeParser();
     capture.writeInto(this.#parser.batch);
-    this.begin(this.#linkType);
+    this.#beginParser();
   }
-}
-
-/** Counters that are a state and no sum. */
-const GAUGES: readonly string[] = ["flowsHeld", "streamsHeld"];
-
-function addCounters(
-  retired: ParserCounters | undefined,
-  current: ParserCounters,
-): ParserCounters {
-  if (retired === undefined) return current;
-  const sums = Object.entries(current).map(([name, value]) => [
-    name,
-    GAUGES.includes(name)
-      ? value
-      : value + retired[name as keyof ParserCounters],
-  ]);
-  return Object.fromEntries(sums) as ParserCounters;
-}
-
-function addKernel(a: KernelStats, b: KernelStats): KernelStats {
-  return {
-    received: a.received + b.received,
-    kernelDrops: a.kernelDrops + b.kernelDrops,
-    interfaceDrops: a.interfaceDrops + b.interfaceDrops,
-  };
 }

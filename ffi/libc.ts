@@ -17,6 +17,11 @@ const LIBC_PATHS = [
 ] as const;
 
 const SYMBOLS = {
+  fopen: { parameters: ["buffer", "buffer"], result: "pointer" },
+  fread: {
+    parameters: ["buffer", "usize", "usize", "pointer"],
+    result: "usize",
+  },
   fmemopen: { parameters: ["buffer", "usize", "buffer"], result: "pointer" },
   setvbuf: {
     parameters: ["pointer", "buffer", "i32", "usize"],
@@ -34,6 +39,10 @@ const SYMBOLS = {
     parameters: ["buffer", "u64", "i32"],
     result: "i32",
     nonblocking: true,
+  },
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
   },
   if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
   geteuid: { parameters: [], result: "u32" },
@@ -112,6 +121,25 @@ export function stringAt(pointer: Deno.PointerValue): string {
   const bytes = new Uint8Array(Number(strlen(pointer)));
   if (bytes.length > 0) memcpy(bytes, pointer, BigInt(bytes.length));
   return new TextDecoder().decode(bytes);
+}
+
+/** Longest file that {@linkcode kernelText} reads, bytes. */
+const KERNEL_TEXT_BYTES = 1024 * 1024;
+
+/**
+ * A text of /proc or /sys, which Deno itself reads with `--allow-all` alone; undefined if there is
+ * none.
+ */
+export function kernelText(path: string): string | undefined {
+  const { fopen, fread, fclose } = openLibc();
+  const file = fopen(cString(path), cString("r"));
+  if (file === null) return undefined;
+  const bytes = new Uint8Array(KERNEL_TEXT_BYTES);
+  const length = Number(fread(bytes, 1n, BigInt(bytes.length), file));
+  fclose(file);
+  return length === 0
+    ? undefined
+    : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 /** Indices of network interfaces that are asked for; they are given out from 1 on. */

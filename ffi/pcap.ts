@@ -40,6 +40,7 @@ const SYMBOLS = {
   pcap_activate: { parameters: ["pointer"], result: "i32" },
   pcap_setnonblock: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
   pcap_setdirection: { parameters: ["pointer", "i32"], result: "i32" },
+  pcap_fileno: { parameters: ["pointer"], result: "i32" },
   pcap_get_selectable_fd: { parameters: ["pointer"], result: "i32" },
   pcap_compile: {
     parameters: ["pointer", "buffer", "buffer", "i32", "u32"],
@@ -74,11 +75,15 @@ const IOFBF = 0;
 const SEEK_SET = 0;
 const POLLIN = 1;
 const DIRECTION_IN = 1;
+const SOL_PACKET = 263;
+const PACKET_FANOUT = 18;
+/** By a hash of addresses and ports, the same for both directions; IPv4 fragments are joined first. */
+const FANOUT_HASH_DEFRAG = 0x8000;
 const ERROR_NO_SUCH_DEVICE = -5;
 const ERROR_PERM_DENIED = -8;
 const ERROR_IFACE_NOT_UP = -9;
 
-/** How an interface is opened. Only packets that come in are captured. */
+/** How an interface is opened. */
 export interface LiveOptions {
   readonly interface: string;
   /** Bytes kept of each packet. */
@@ -88,8 +93,15 @@ export interface LiveOptions {
   /** Longest time until the kernel hands over what it has, milliseconds. */
   readonly timeoutMs: number;
   readonly promiscuous: boolean;
-  /** pcap-filter(7) expression; empty for all packets. */
-  readonly filter: string;
+  /** Packets that go out are captured too. */
+  readonly outgoing: boolean;
+  /** pcap-filter(7) expression for a link type (DLT_*); empty for all packets. */
+  readonly filter: (linkType: number) => string;
+  /**
+   * Number, 0..65535, of the group among whose members the kernel divides the connections; one
+   * group a process.
+   */
+  readonly fanoutGroup?: number | undefined;
 }
 
 /** What one {@linkcode Capture.read} brought. */
@@ -203,10 +215,14 @@ export class Capture implements Disposable {
     try {
       const status = pcap.pcap_activate(handle);
       if (status < 0) throw activationError(pcap, handle, status, options);
-      setFilter(pcap, handle, options.filter);
+      // As early as possible: until then this socket gets what its group has too.
+      if (options.fanoutGroup !== undefined) joinGroup(handle, options);
+      setFilter(pcap, handle, options.filter(pcap.pcap_datalink(handle)));
       // Not `inbound` in the filter: libpcap runs the filter once more itself over what the
       // kernel queued before it was set, and there that word matches nothing.
-      if (pcap.pcap_setdirection(handle, DIRECTION_IN) !== 0) {
+      if (
+        !options.outgoing && pcap.pcap_setdirection(handle, DIRECTION_IN) !== 0
+      ) {
         throw new FatalError("unavailable", stringAt(pcap.pcap_geterr(handle)));
       }
       if (pcap.pcap_setnonblock(handle, 1, error) !== 0) {
@@ -296,6 +312,26 @@ export function checkFilter(filter: string, linkType: number): void {
   } finally {
     pcap.pcap_close(handle);
   }
+}
+
+/** @throws {FatalError} `unavailable` */
+function joinGroup(
+  handle: NonNullable<Deno.PointerValue>,
+  { fanoutGroup = 0, interface: name }: LiveOptions,
+): void {
+  const option = new Uint8Array(4);
+  const view = new DataView(option.buffer);
+  view.setUint16(0, fanoutGroup, LITTLE_ENDIAN);
+  view.setUint16(2, FANOUT_HASH_DEFRAG, LITTLE_ENDIAN);
+  const { setsockopt } = openLibc();
+  const fd = openLibpcap().pcap_fileno(handle);
+  if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, option, option.length) === 0) {
+    return;
+  }
+  throw new FatalError(
+    "unavailable",
+    `Cannot divide the packets of interface "${name}" among workers: the kernel refuses PACKET_FANOUT`,
+  );
 }
 
 function setFilter(

@@ -69,6 +69,23 @@ export const parserOutputBytes = 4 * 1024 * 1024;
 /** Constant members of each handshake event: sensor, boot, interface. */
 export const parserContextBytesMax = 2048;
 
+/** Threads of a capture. */
+export const workersMax = 64;
+
+/** Event lines of several capture threads that wait to be put in order. */
+export const mergeBytesMax = 16 * 1024 * 1024;
+
+/** Captured packets that are written at a time as evidence, but one packet at least. */
+export const evidencePieceBytes = 256 * 1024;
+
+/** Captured packets that wait for the disk. */
+export const evidenceBacklogBytes = 32 * 1024 * 1024;
+
+/** Smallest and default size of a file of evidence, and how many there are by default. */
+export const evidenceFileBytesMin = 1024 * 1024;
+export const evidenceFileBytes = 64 * 1024 * 1024;
+export const evidenceFiles = 16;
+
 /** Rows of one insert into ClickHouse. */
 export const insertRowsMax = 20_000;
 
@@ -83,6 +100,11 @@ invariant(
 invariant(
   16 + snapLength <= captureBatchBytes,
   "a packet of full length must fit a batch",
+);
+invariant(
+  2 * evidencePieceBytes <= evidenceFileBytesMin &&
+    evidencePieceBytes <= evidenceBacklogBytes,
+  "a piece of evidence must fit a file beside its head, and its backlog",
 );
 invariant(
   streamsMax * streamBytesMax <= 64 * 1024 * 1024,
