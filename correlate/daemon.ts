@@ -11,6 +11,7 @@ import { FatalError, messageOf } from "../lib/errors.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { serveHealth } from "../lib/metrics.ts";
+import type { Invocation } from "../lib/program.ts";
 import { Clock, monotonicMs, wallUs } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { DeadLetters } from "./dead_letter.ts";
@@ -50,8 +51,10 @@ const RING_SLICE = 256;
  * @throws {FatalError} if something that the configuration names cannot be used.
  */
 export async function runCorrelator(
-  config: Config,
-  signal: AbortSignal,
+  { config, signal, ready }: Pick<
+    Invocation<Config>,
+    "config" | "signal" | "ready"
+  >,
 ): Promise<void> {
   const log = await startLog("correlate", config.log.level);
   const host = Deno.hostname();
@@ -154,6 +157,7 @@ export async function runCorrelator(
 
   if (snapshot !== undefined) removeSnapshot(snapshot);
   clock.start();
+  ready(`Joining what ${config.network.path} and ${config.http.path} bring`);
   log.info("Ready", {
     network: config.network.path,
     http: config.http.path,

@@ -11,12 +11,14 @@ import { runCorrelator } from "./daemon.ts";
 /** The command. */
 export const program: Program<typeof schema> = {
   name: "correlate",
+  daemon: true,
   summary:
     "Joins TLS handshakes with HTTP requests and writes them to ClickHouse.",
   help:
-    `Signals: SIGTERM and SIGINT drain and stop, SIGHUP reopens the output file.`,
+    `Signals: SIGTERM and SIGINT drain and stop, SIGHUP reopens the output file
+and takes up a changed configuration.`,
   schema,
-  run: ({ config, signal }) => runCorrelator(config, signal),
+  run: runCorrelator,
 };
 
 if (import.meta.main) await main(program);
