@@ -116,6 +116,7 @@ export const PROGRAMS: readonly PackagedProgram[] = [
 
 /** Programs that lie in a thread of their own, as their parent names them. */
 export const WORKERS: readonly { folder: string; entry: string }[] = [
+  { folder: "capture", entry: "capture/lane_worker.ts" },
   { folder: "correlate", entry: "correlate/datagram_worker.ts" },
 ];
 
