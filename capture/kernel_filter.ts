@@ -82,11 +82,12 @@ function wanted(options: FilterOptions, linkType: number): string {
     .filter((text) =>
       !text.startsWith("ether") || WITH_ETHER_TYPE.includes(linkType)
     );
+  // In this language "and" binds no closer than "or".
   return [
     `${hosts("dst")}((${fromClients(options).join(") or (")}))`,
     ...measureRtt ? [`${hosts("src")}(${synAcks(options)})`] : [],
-    ...tunnels.map((text) => `(${text})`),
-  ].join(" or ");
+    ...tunnels,
+  ].map((part) => `(${part})`).join(" or ");
 }
 
 /** `protocol` at one of our ports. */

@@ -7,7 +7,6 @@ import {
   strictEqual,
 } from "node:assert/strict";
 import { isRoot } from "../ffi/libc.ts";
-import type { HandshakeEvent, NetworkEvent } from "../lib/events.ts";
 import {
   eventually,
   freePort,
@@ -15,122 +14,21 @@ import {
   temporaryFolder,
 } from "../lib/testing.ts";
 import {
+  captureArgs,
+  handshakes,
+  listenForEvents,
+  startDaemon,
+} from "./support/capture.ts";
+import {
   clientHello,
   EXT,
   ordinaryExtensions,
   records,
 } from "./support/packets.ts";
+import { run } from "./support/network.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const asRoot = needs(isRoot(), "needs root to capture packets");
-
-/** Runs a command to its end. */
-async function run(
-  command: string,
-  args: readonly string[],
-): Promise<{ code: number; stderr: string }> {
-  const { code, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
-}
-
-/** Permissions of the test are those of the task, plus the paths of its configuration. */
-function captureArgs(config: string): string[] {
-  return [
-    "run",
-    "-q",
-    "-P=capture",
-    "--allow-net",
-    "--allow-read",
-    "--allow-write",
-    "capture/main.ts",
-    "--config",
-    config,
-  ];
-}
-
-interface Daemon extends AsyncDisposable {
-  readonly pid: number;
-  readonly health: string;
-  /** Sends SIGTERM; resolves with the exit code and the milliseconds it took. */
-  stop(): Promise<{ code: number; ms: number }>;
-  signal(name: Deno.Signal): void;
-}
-
-async function startDaemon(
-  folder: string,
-  toml: string,
-  ready = true,
-): Promise<Daemon> {
-  const health = `127.0.0.1:${freePort()}`;
-  const config = `${folder}/capture.toml`;
-  await Deno.writeTextFile(config, `${toml}\n[health]\nlisten = "${health}"\n`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: captureArgs(config),
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  let ended: { code: number } | undefined;
-  child.status.then((status) => ended = status);
-  const get = async (path: string): Promise<boolean> => {
-    if (ended !== undefined) throw new Error(`capture ended: ${ended.code}`);
-    try {
-      const response = await fetch(`http://${health}${path}`);
-      await response.body?.cancel();
-      return response.ok;
-    } catch {
-      return false;
-    }
-  };
-  await eventually(
-    "the capture to be ready",
-    () => get(ready ? "/readyz" : "/healthz"),
-    30_000,
-  );
-  const stop = async (): Promise<{ code: number; ms: number }> => {
-    const beginMs = performance.now();
-    if (ended === undefined) child.kill("SIGTERM");
-    const { code } = await child.status;
-    return { code, ms: performance.now() - beginMs };
-  };
-  return {
-    pid: child.pid,
-    health,
-    stop,
-    signal: (name) => child.kill(name),
-    [Symbol.asyncDispose]: async () => void await stop(),
-  };
-}
-
-/** A correlator that only listens. */
-function listenForEvents(
-  path: string,
-): Disposable & { events: NetworkEvent[] } {
-  const listener = Deno.listen({ transport: "unix", path });
-  const events: NetworkEvent[] = [];
-  (async () => {
-    for await (const connection of listener) {
-      let rest = "";
-      const stream = connection.readable.pipeThrough(new TextDecoderStream());
-      for await (const chunk of stream) {
-        const lines = (rest + chunk).split("\n");
-        rest = lines.pop() ?? "";
-        events.push(...lines.map((line) => JSON.parse(line) as NetworkEvent));
-      }
-    }
-  })();
-  return { events, [Symbol.dispose]: () => listener.close() };
-}
-
-function handshakes(events: readonly NetworkEvent[]): HandshakeEvent[] {
-  return events.filter((event) => event.event_type === "handshake");
-}
 
 /** A certificate for localhost, valid for a day, and its key; both PEM. */
 async function makeCertificate(
