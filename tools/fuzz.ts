@@ -1,16 +1,15 @@
 /**
  * Fuzzes the parser: `deno task fuzz [--seconds N | --runs N] [--jobs N] [--minimize] [TARGET...]`.
  *
- * The targets of wasm/fuzz run under libFuzzer, `pcap` (tests/support/file_fuzz.ts) mutates capture
- * files for libpcap and what reads them. Each run begins with the corpus in wasm/fuzz/corpus, one
- * input a line in base64, and keeps what it finds in wasm/target/fuzz-corpus; `--minimize` takes of
- * that what reaches more of the parser into the repository. A finding is written to
+ * The targets of wasm/fuzz run under libFuzzer. Each run begins with the corpus in wasm/fuzz/corpus,
+ * one input a line in base64, and keeps what it finds in wasm/target/fuzz-corpus; `--minimize` takes
+ * of that what reaches more of the parser into the repository. A finding is written to
  * wasm/target/fuzz-findings and the exit code is 1. One JSON line a target says how often it ran.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { seedsOf, TARGETS } from "../tests/support/fuzz_seeds.ts";
+import { seedsOf, type Target, TARGETS } from "../tests/support/fuzz_seeds.ts";
 import { findToolchain, type Ran } from "./rust_toolchain.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -20,7 +19,7 @@ const FOUND = `${ROOT}wasm/target/fuzz-corpus`;
 const FINDINGS = `${ROOT}wasm/target/fuzz-findings`;
 
 /** Longest inputs, bytes: what the targets need for a few packets. */
-const LONGEST: Readonly<Record<string, number>> = {
+const LONGEST: Readonly<Record<Target, number>> = {
   link: 512,
   ip: 1024,
   tls: 1024,
@@ -31,15 +30,12 @@ const LONGEST: Readonly<Record<string, number>> = {
   file: 2048,
 };
 
-/** All targets. */
-export const FUZZ_TARGETS: readonly string[] = ["pcap", ...TARGETS];
-
 /** What one target did. */
 export interface FuzzResult {
   readonly target: string;
   readonly executions: number;
   readonly seconds: number;
-  /** Edges of the parser's control flow that were reached; none are counted in libpcap. */
+  /** Edges of the parser's control flow that were reached. */
   readonly edges?: number;
   /** Path of the input that was found to break it, or what else went wrong. */
   readonly finding?: string;
@@ -49,7 +45,7 @@ export interface FuzzResult {
 
 /** How long to fuzz. */
 export interface FuzzOptions {
-  readonly targets: readonly string[];
+  readonly targets: readonly Target[];
   /** Seconds for each target; ends earlier after `runs` executions. */
   readonly seconds?: number;
   readonly runs?: number;
@@ -98,14 +94,12 @@ export async function buildTargets(): Promise<Ran> {
 }
 
 async function runTarget(
-  target: string,
+  target: Target,
   options: FuzzOptions,
 ): Promise<FuzzResult> {
   await Deno.mkdir(FINDINGS, { recursive: true });
   const startedMs = performance.now();
-  const result = target === "pcap"
-    ? await runFileFuzzer(options)
-    : await runLibFuzzer(target, options);
+  const result = await runLibFuzzer(target, options);
   const { output } = result;
   const executions = Number(
     /number_of_executed_units: (\d+)/.exec(output)?.[1] ?? 0,
@@ -122,7 +116,7 @@ async function runTarget(
 }
 
 async function runLibFuzzer(
-  target: string,
+  target: Target,
   options: FuzzOptions,
 ): Promise<Ran> {
   const folder = `${FOUND}/${target}`;
@@ -139,17 +133,6 @@ async function runLibFuzzer(
     "-print_final_stats=1",
     `-artifact_prefix=${FINDINGS}/${target}-`,
     folder,
-  ]);
-}
-
-async function runFileFuzzer(options: FuzzOptions): Promise<Ran> {
-  return await run(Deno.execPath(), [
-    "run",
-    "-A",
-    `${ROOT}tests/support/file_fuzz.ts`,
-    String(options.seconds ?? 0),
-    String(options.runs ?? 0),
-    `${FINDINGS}/pcap-`,
   ]);
 }
 
@@ -181,12 +164,12 @@ export async function readCorpus(target: string): Promise<Uint8Array[]> {
 }
 
 /** Takes the fewest of the seeds and of what was found that reach all that those reach. */
-async function minimize(target: string): Promise<void> {
+async function minimize(target: Target): Promise<void> {
   const all = `${FOUND}/${target}`;
   const least = await Deno.makeTempDir({ prefix: "ja4-fuzz-" });
   try {
     await unpack(target, all);
-    for (const [index, seed] of seedsOf(target as never).entries()) {
+    for (const [index, seed] of seedsOf(target).entries()) {
       await Deno.writeFile(`${all}/seed-${index}`, seed);
     }
     const merged = await run(`${BUILT}/release/${target}`, [
@@ -226,29 +209,30 @@ async function run(program: string, args: readonly string[]): Promise<Ran> {
 
 async function main(args: readonly string[]): Promise<number> {
   const numbers: Record<string, number> = {};
-  const targets: string[] = [];
+  const words: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? "";
     const name = /^--(seconds|runs|jobs)$/.exec(word)?.[1];
     if (name !== undefined) numbers[name] = Number(args[++at]);
-    else if (word !== "--minimize") targets.push(word);
+    else if (word !== "--minimize") words.push(word);
   }
-  const unknown = targets.filter((target) => !FUZZ_TARGETS.includes(target));
+  const targets = TARGETS.filter((target) => words.includes(target));
+  const unknown = words.filter((word) => !TARGETS.includes(word as Target));
   const wrong = Object.entries(numbers).find(([_, value]) => !(value > 0));
   if (unknown.length > 0 || wrong !== undefined) {
     print(
       `fuzz: cannot use "${unknown[0] ?? `--${wrong?.[0]}`}"; ` +
         "usage: deno task fuzz [--seconds N | --runs N] [--jobs N] " +
-        `[--minimize] [TARGET...], targets are ${FUZZ_TARGETS.join(", ")}`,
+        `[--minimize] [TARGET...], targets are ${TARGETS.join(", ")}`,
     );
     return 64;
   }
-  const wanted = targets.length === 0 ? FUZZ_TARGETS : targets;
+  const wanted = targets.length === 0 ? TARGETS : targets;
   if (args.includes("--minimize")) {
     const built = await buildTargets();
     if (!built.success) throw new Error(built.output);
     for (const target of wanted) {
-      if (target !== "pcap") await minimize(target);
+      await minimize(target);
     }
     return 0;
   }

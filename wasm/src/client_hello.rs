@@ -195,14 +195,15 @@ impl<'a> ClientHello<'a> {
     }
 
     fn has_grease(&self) -> bool {
-        let key_shares = KeyShares(Reader::new(self.key_share));
-        u16s(self.cipher_suites)
-            .chain(ExtensionTypes(Reader::new(self.extensions)))
-            .chain(u16s(self.supported_groups))
-            .chain(u16s(self.signature_algorithms))
-            .chain(u16s(self.supported_versions))
-            .chain(key_shares)
-            .any(is_grease)
+        let lists = [
+            self.cipher_suites,
+            self.supported_groups,
+            self.signature_algorithms,
+            self.supported_versions,
+        ];
+        lists.iter().any(|list| u16s(list).any(is_grease))
+            || ExtensionTypes(Reader::new(self.extensions)).any(is_grease)
+            || KeyShares(Reader::new(self.key_share)).any(is_grease)
             || self.all_alpns().any(is_grease_alpn)
     }
 

@@ -7,7 +7,7 @@ use crate::limits::{HELLO_BYTES, STREAM_BYTES};
 use crate::number::{narrow, size};
 use crate::output::{End, Output, count};
 use crate::packet::{Datagram, Path};
-use crate::preamble::{Preamble, proxy};
+use crate::preamble::{Preamble, is_proxy_front, proxy};
 use crate::record::{Step, Walk, is_sslv2, looks_like_hello, message};
 use crate::stream::{Progress, Streams};
 use crate::table::{Entry, Key, Set, Side, Slot};
@@ -188,7 +188,10 @@ impl<const FLOWS: usize, const STREAMS: usize> Connections<FLOWS, STREAMS> {
             }
             State::Done => return,
             State::Clear if looks_like_hello(payload) => direction.begin(sequence),
-            State::Clear => return,
+            State::Clear => {
+                direction.preamble = direction.preamble.then(payload);
+                return;
+            }
             State::Hello if direction.start.is_none() => {
                 if !looks_like_hello(payload) && !is_sslv2(payload) {
                     return;
@@ -368,7 +371,10 @@ impl<const FLOWS: usize, const STREAMS: usize> Connections<FLOWS, STREAMS> {
             arrival.records = walk.records();
             arrival.bytes = walk.announced();
             // Fewer than six bytes do not say who is speaking; the SYN does.
-            let opener = direction.hellos == 0 && flow.syn_ts != 0 && !bytes.is_empty();
+            let opener = direction.hellos == 0
+                && flow.syn_ts != 0
+                && !bytes.is_empty()
+                && !is_proxy_front(bytes);
             if (walk.begun() || opener) && direction.preamble != Preamble::Other {
                 let (status, reason) = match cut_at {
                     Some(at) if size(at) <= bytes.len() => (Status::Truncated, "snap_length"),
@@ -442,6 +448,10 @@ impl Search<'_> {
                     let skipped = walk.skippable();
                     *walk = walk.moved(skipped);
                     return Some(used.saturating_add(skipped));
+                }
+                Step::Other if is_proxy_front(rest) && arrival.hello == 0 => {
+                    *walk = Walk::START;
+                    return Some(used);
                 }
                 Step::Other => {
                     let proxied = clear_text(writer, flow, side, rest, &mut arrival)?;
@@ -553,9 +563,7 @@ fn clear_text(
         arrival.proxied = client;
         return Some(length);
     }
-    if direction.preamble == Preamble::None {
-        direction.preamble = Preamble::of(stream);
-    }
+    direction.preamble = direction.preamble.then(stream);
     direction.state = State::Clear;
     None
 }

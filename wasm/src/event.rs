@@ -276,20 +276,10 @@ fn write_fingerprints(
 ) {
     json.plain_field(b",\"client_random_hash\":", &sha256_16(hello.random));
     three_parts(json, b",\"ja4\":\"", &ja4.a, &ja4.b, &ja4.c);
-    three_parts(
-        json,
-        b",\"ja4_o\":\"",
-        &ja4.a,
-        &ja4.original_b,
-        &ja4.original_c,
-    );
-    three_parts(
-        json,
-        b",\"ja4_stable\":\"",
-        &ja4.stable_a,
-        &ja4.b,
-        &ja4.stable_c,
-    );
+    let (b, c) = (&ja4.original_b, &ja4.original_c);
+    three_parts(json, b",\"ja4_o\":\"", &ja4.a, b, c);
+    let (a, b, c) = (&ja4.stable_a, &ja4.b, &ja4.stable_c);
+    three_parts(json, b",\"ja4_stable\":\"", a, b, c);
     json.plain_field(b",\"ja3\":", &ja3.ja3);
     json.plain_field(b",\"ja3n\":", &ja3.ja3n);
     if listed {
@@ -304,8 +294,10 @@ fn write_fingerprints(
     }
 }
 
-/// The ALPN characters of `a` are letters and digits, so nothing needs an escape.
-fn three_parts(json: &mut Json<'_>, key: &[u8], a: &[u8], b: &[u8], c: &[u8]) {
+/// The ALPN characters of `a` are letters and digits, the others digits and commas: nothing needs
+/// an escape. Inlined, so that the lengths of digests are known to the compiler.
+#[inline(always)]
+fn three_parts(json: &mut Json<'_>, key: &[u8], a: &[u8; 10], b: &[u8], c: &[u8]) {
     json.raw(key);
     json.raw(a);
     json.raw(b"_");
@@ -414,7 +406,7 @@ fn write_syn(json: &mut Json<'_>, syn: &SynFacts) {
         if index > 0 {
             json.raw(b"-");
         }
-        json.number(u64::from(*kind));
+        json.short_number(u16::from(*kind));
     }
     json.raw(b"\"");
 }
@@ -429,7 +421,7 @@ fn address_field(json: &mut Json<'_>, key: &[u8], address: u128) {
                 if index > 0 {
                     json.raw(b".");
                 }
-                json.number(u64::from(byte));
+                json.short_number(u16::from(byte));
             }
         }
         None => {

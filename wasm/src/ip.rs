@@ -1,6 +1,6 @@
-//! IPv4 (RFC 791), IPv6 (RFC 8200), and what tunnels inside them.
-use crate::link::{Layer, Skip};
-use crate::packet::{Datagram, Fragment, IpFacts, Path, Span, Tunnel};
+//! IPv4 (RFC 791) and IPv6 (RFC 8200).
+use crate::link::Skip;
+use crate::packet::{Datagram, Fragment, IpFacts, Path, Span};
 use crate::reader::Reader;
 
 /// IP protocol numbers that are looked into.
@@ -15,6 +15,8 @@ pub mod protocol {
     pub const IPV6: u8 = 41;
     /// GRE.
     pub const GRE: u8 = 47;
+    /// L2TP version 3.
+    pub const L2TP: u8 = 115;
 }
 
 /// `::ffff:0:0`, the prefix of IPv4-mapped addresses.
@@ -163,89 +165,4 @@ pub fn extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
         }
     }
     Ok(datagram)
-}
-
-/// The packet inside `datagram`, if it is a tunnel's.
-#[must_use]
-#[inline]
-pub fn tunnel<'a>(datagram: &Datagram<'a>) -> Option<(Tunnel, Layer, Span<'a>)> {
-    let payload = datagram.payload;
-    match datagram.protocol {
-        protocol::TCP => None,
-        protocol::IPV4 => Some((Tunnel::IpIp, Layer::Ip, payload)),
-        protocol::IPV6 => Some((Tunnel::SixInFour, Layer::Ip, payload)),
-        protocol::GRE => gre(payload),
-        protocol::UDP => {
-            let [_, _, port0, port1, ..] = payload.head::<8>()?;
-            let inside = payload.skip(8)?;
-            match u16::from_be_bytes([*port0, *port1]) {
-                // VXLAN, also on the port Linux had before the registration.
-                4789 | 8472 => Some((Tunnel::Vxlan, Layer::Ethernet, inside.skip(8)?)),
-                6081 => geneve(inside),
-                2152 => gtp(inside),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-/// GRE with its optional fields (RFC 2784, RFC 2890).
-fn gre(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
-    let [flags, version, type0, type1] = span.head::<4>()?;
-    if version & 0x07 != 0 {
-        return None;
-    }
-    let options = [0x80, 0x20, 0x10]
-        .iter()
-        .filter(|bit| flags & **bit != 0)
-        .count();
-    let ether_type = u16::from_be_bytes([*type0, *type1]);
-    let mut header = options.saturating_mul(4).saturating_add(4);
-    // ERSPAN type I has no header of its own; it is told by the missing sequence number.
-    let layer = if ether_type == 0x88be && flags & 0x10 == 0 {
-        Layer::Ethernet
-    } else {
-        Layer::EtherType(ether_type)
-    };
-    if flags & 0x40 != 0 {
-        header = header.saturating_add(4);
-    }
-    Some((Tunnel::Gre, layer, span.skip(header)?))
-}
-
-/// Geneve (RFC 8926, section 3.4).
-fn geneve(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
-    let [first, _, type0, type1, ..] = span.head::<8>()?;
-    let options = usize::from(first & 0x3f).saturating_mul(4);
-    Some((
-        Tunnel::Geneve,
-        Layer::EtherType(u16::from_be_bytes([*type0, *type1])),
-        span.skip(options.saturating_add(8))?,
-    ))
-}
-
-/// GTP-U, version 1, a G-PDU with its extension headers (3GPP TS 29.281, section 5).
-fn gtp(span: Span<'_>) -> Option<(Tunnel, Layer, Span<'_>)> {
-    let [flags, 0xff, ..] = span.head::<8>()? else {
-        return None;
-    };
-    if flags & 0xf0 != 0x30 {
-        return None;
-    }
-    if flags & 0x07 == 0 {
-        return Some((Tunnel::Gtp, Layer::Ip, span.skip(8)?));
-    }
-    let [.., mut next] = *span.head::<12>()?;
-    let mut inside = span.skip(12)?;
-    for _ in 0..EXTENSIONS {
-        if next == 0 {
-            return Some((Tunnel::Gtp, Layer::Ip, inside));
-        }
-        let size = usize::from(*inside.bytes.first()?).saturating_mul(4);
-        let last = size.checked_sub(1)?;
-        next = *inside.bytes.get(last)?;
-        inside = inside.skip(size)?;
-    }
-    None
 }

@@ -2,7 +2,7 @@
 use crate::client_hello::{ClientHello, extension};
 use crate::digest::{Memo, sha256_12};
 use crate::lists::{CODE_POINTS, Lists};
-use crate::text::{List, Text, hex};
+use crate::text::{Text, hex};
 
 /// Hexadecimal text of all of them, with separators.
 const TEXT_BYTES: usize = CODE_POINTS * 5 + 1;
@@ -76,7 +76,6 @@ pub struct Ja4 {
     /// Text under `original_c`.
     pub original_c_text: Text<TEXT_BYTES>,
     stable_c_text: Text<TEXT_BYTES>,
-    list: List<CODE_POINTS>,
     memo: Memo<1024, 12>,
 }
 
@@ -95,15 +94,15 @@ impl Ja4 {
         original_b_text: Text::EMPTY,
         original_c_text: Text::EMPTY,
         stable_c_text: Text::EMPTY,
-        list: List::EMPTY,
         memo: Memo::EMPTY,
     };
 
     /// Computes all of them for `hello`, whose lists are `lists`.
     pub fn compute(&mut self, hello: &ClientHello<'_>, lists: &Lists, transport: Transport) {
         let ciphers = lists.ciphers.as_slice();
-        list_text(&mut self.original_b_text, ciphers);
-        list_text(&mut self.b_text, lists.sorted_ciphers.as_slice());
+        list_text(&mut self.original_b_text, ciphers.iter().copied());
+        let sorted = lists.sorted_ciphers.as_slice();
+        list_text(&mut self.b_text, sorted.iter().copied());
         self.b = remembered(&mut self.memo, &self.b_text);
         self.original_b = remembered(&mut self.memo, &self.original_b_text);
 
@@ -111,10 +110,11 @@ impl Ja4 {
         let extensions = lists.extensions.as_slice();
         let sorted = lists.sorted_extensions.as_slice();
         let algorithms = lists.signature_algorithms.as_slice();
-        extensions_text(&mut self.original_c_text, extensions, algorithms);
+        let original = extensions.iter().copied();
+        extensions_text(&mut self.original_c_text, original, algorithms);
         self.original_c = part(self.original_c_text.as_bytes());
-        self.list.set(sorted.iter().copied().filter(is_hashed));
-        extensions_text(&mut self.c_text, self.list.as_slice(), algorithms);
+        let hashed = sorted.iter().copied().filter(is_hashed);
+        extensions_text(&mut self.c_text, hashed.clone(), algorithms);
         self.c = remembered(&mut self.memo, &self.c_text);
 
         let parts = FirstPart::of(hello, transport, ciphers.len());
@@ -123,9 +123,8 @@ impl Ja4 {
         self.stable_a = parts.text(extensions.len().saturating_sub(ephemeral));
         self.stable_c = self.c;
         if ephemeral > 0 {
-            let lasting = |kind: &u16| is_hashed(kind) && !is_ephemeral(kind);
-            self.list.set(sorted.iter().copied().filter(lasting));
-            extensions_text(&mut self.stable_c_text, self.list.as_slice(), algorithms);
+            let lasting = hashed.filter(|kind| !is_ephemeral(kind));
+            extensions_text(&mut self.stable_c_text, lasting, algorithms);
             self.stable_c = remembered(&mut self.memo, &self.stable_c_text);
         }
     }
@@ -140,7 +139,7 @@ fn is_hashed(kind: &u16) -> bool {
     !matches!(*kind, extension::SERVER_NAME | extension::ALPN)
 }
 
-fn list_text<const N: usize>(text: &mut Text<N>, values: &[u16]) {
+fn list_text<const N: usize>(text: &mut Text<N>, values: impl Iterator<Item = u16>) {
     text.clear();
     text.push_hex_list(values);
 }
@@ -158,11 +157,15 @@ fn remembered<const N: usize>(memo: &mut Memo<1024, 12>, text: &Text<N>) -> [u8;
 }
 
 /// Without signature algorithms there is no underscore; without extensions there is nothing.
-fn extensions_text<const N: usize>(text: &mut Text<N>, extensions: &[u16], algorithms: &[u16]) {
+fn extensions_text<const N: usize>(
+    text: &mut Text<N>,
+    extensions: impl Iterator<Item = u16>,
+    algorithms: &[u16],
+) {
     list_text(text, extensions);
-    if !extensions.is_empty() && !algorithms.is_empty() {
+    if !text.as_bytes().is_empty() && !algorithms.is_empty() {
         text.push(b"_");
-        text.push_hex_list(algorithms);
+        text.push_hex_list(algorithms.iter().copied());
     }
 }
 

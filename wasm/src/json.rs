@@ -1,5 +1,5 @@
 //! Writes one JSON object into a buffer of fixed size.
-use crate::text::{digits, write_decimal};
+use crate::text::{decimal, digits, write_decimal};
 
 /// Appends to `buffer`; once something did not fit, nothing more is written.
 #[derive(Debug)]
@@ -70,10 +70,35 @@ impl<'a> Json<'a> {
         self.number(value);
     }
 
+    /// Appends `value` in decimal.
+    #[inline]
+    pub fn short_number(&mut self, value: u16) {
+        let (item, length) = decimal(value, 0);
+        self.item(&item, length.saturating_sub(1));
+    }
+
+    /// Appends the first `length` bytes of `item`.
+    #[inline]
+    fn item(&mut self, item: &[u8; 8], length: usize) {
+        let rest = self.buffer.get_mut(self.len..);
+        match rest.and_then(<[u8]>::first_chunk_mut) {
+            Some(place) if !self.full => {
+                *place = *item;
+                self.len = self.len.saturating_add(length);
+            }
+            _ => self.full = true,
+        }
+    }
+
     /// Appends `key` and `true` or `false`.
+    #[inline]
     pub fn flag_field(&mut self, key: &[u8], value: bool) {
         self.raw(key);
-        self.raw(if value { b"true" } else { b"false" });
+        if value {
+            self.raw(b"true");
+        } else {
+            self.raw(b"false");
+        }
     }
 
     /// Appends `key` and `text` in quotes; `text` is ours and needs no escapes.
@@ -86,16 +111,18 @@ impl<'a> Json<'a> {
     }
 
     /// Appends `key` and an array of numbers.
+    #[inline]
     pub fn list_field(&mut self, key: &[u8], values: impl Iterator<Item = u16>) {
         self.raw(key);
         self.raw(b"[");
-        let mut first = true;
+        let start = self.len;
         for value in values {
-            if !first {
-                self.raw(b",");
-            }
-            first = false;
-            self.number(u64::from(value));
+            let (item, length) = decimal(value, b',');
+            self.item(&item, length);
+        }
+        if self.len > start {
+            // The last separator.
+            self.len = self.len.saturating_sub(1);
         }
         self.raw(b"]");
     }
@@ -117,7 +144,13 @@ impl<'a> Json<'a> {
     /// Appends `bytes` from the network as a string: invalid UTF-8 becomes U+FFFD, controls,
     /// quotes and backslashes are escaped (RFC 8259, section 7).
     pub fn string(&mut self, bytes: &[u8]) {
+        let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
         self.raw(b"\"");
+        if bytes.iter().all(is_plain) {
+            self.raw(bytes);
+            self.raw(b"\"");
+            return;
+        }
         for chunk in bytes.utf8_chunks() {
             for byte in chunk.valid().bytes() {
                 match byte {

@@ -2,7 +2,7 @@
 //!
 //! A batch of pcap records, or a piece of a capture file ([`file`]), lies in linear
 //! memory; [`engine::Engine`] decodes each packet
-//! ([`link`], [`ip`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and
+//! ([`link`], [`ip`], [`tunnel`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and
 //! what is said over UDP ([`conversations`], [`quic`], [`dtls`]), and puts together what arrives
 //! in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
 //! fingerprint it, and [`event`] writes one JSON line for it.
@@ -48,6 +48,7 @@ pub mod stream;
 pub mod table;
 pub mod tcp;
 pub mod text;
+pub mod tunnel;
 pub mod udp;
 
 /// A panic is not reachable from input (the lints see to that); if one happens all the same, the

@@ -3,6 +3,7 @@
 use crate::ip;
 use crate::packet::{Datagram, Path, Span, Tunnel};
 use crate::reader::Reader;
+use crate::tunnel;
 
 /// What comes next in a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ fn start(link_type: u32, frame: Span<'_>) -> Result<(Layer, usize), Skip> {
         // BSD loopback: a protocol family in the byte order of the capturing host. LOOP is the
         // same in network order. Their values differ by system, the IP version does not.
         0 | 108 => Ok((Layer::Ip, 4)),
-        // PPP, with or without the HDLC address; PPP over Ethernet, session stage.
-        9 | 50 => Ok((Layer::Ppp, if word(0)? == 0xff03 { 2 } else { 0 })),
+        // PPP; PPP over Ethernet, session stage.
+        9 | 50 => Ok((Layer::Ppp, 0)),
         51 => Ok((Layer::Ppp, 6)),
         // Raw IP under its various numbers; IPv4; IPv6.
         12 | 14 | 101 | 228 | 229 => Ok((Layer::Ip, 0)),
@@ -81,10 +82,10 @@ pub fn resume(datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
     if datagram.facts.identification.is_none() {
         datagram = ip::extensions(datagram)?;
     }
-    match ip::tunnel(&datagram) {
+    match tunnel::inside(&datagram) {
         None => Ok(datagram),
-        Some((tunnel, inner, inside)) => {
-            datagram.path.push_tunnel(tunnel);
+        Some((kind, inner, inside)) => {
+            datagram.path.push_tunnel(kind);
             innermost(inner, inside, datagram.path)
         }
     }
@@ -106,10 +107,10 @@ fn innermost(layer: Layer, span: Span<'_>, path: Path) -> Result<Datagram<'_>, S
                 if datagram.fragment.is_some() {
                     return Ok(datagram);
                 }
-                match ip::tunnel(&datagram) {
+                match tunnel::inside(&datagram) {
                     None => return Ok(datagram),
-                    Some((tunnel, inner, inside)) => {
-                        path.push_tunnel(tunnel);
+                    Some((kind, inner, inside)) => {
+                        path.push_tunnel(kind);
                         (inner, inside)
                     }
                 }
@@ -128,6 +129,11 @@ fn ethernet(span: Span<'_>) -> Option<(Layer, Span<'_>)> {
 }
 
 fn ppp(span: Span<'_>) -> Option<(Layer, Span<'_>)> {
+    // With or without the address and control bytes of HDLC (RFC 1662, section 3.1).
+    let span = match span.head::<2>()? {
+        [0xff, 0x03] => span.skip(2)?,
+        _ => span,
+    };
     match span.head::<2>()? {
         [0x00, 0x21 | 0x57] => Some((Layer::Ip, span.skip(2)?)),
         // Protocol field compression (RFC 1661, section 6.5).

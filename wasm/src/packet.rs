@@ -62,6 +62,12 @@ pub enum Tunnel {
     Geneve,
     /// GTP-U (3GPP TS 29.281).
     Gtp,
+    /// Teredo (RFC 4380).
+    Teredo,
+    /// L2TP, versions 2 (RFC 2661) and 3 (RFC 3931).
+    L2tp,
+    /// PPTP's enhanced GRE (RFC 2637).
+    Pptp,
 }
 
 impl Tunnel {
@@ -76,6 +82,9 @@ impl Tunnel {
             Self::Vxlan => "vxlan",
             Self::Geneve => "geneve",
             Self::Gtp => "gtp",
+            Self::Teredo => "teredo",
+            Self::L2tp => "l2tp",
+            Self::Pptp => "pptp",
         }
     }
 }

@@ -3,7 +3,7 @@
 #![no_main]
 use ja4_fuzz::{Input, NO_PATH, span};
 use ja4_wasm::fragments::Fragments;
-use ja4_wasm::{ip, link};
+use ja4_wasm::{ip, link, tunnel};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Mutex;
 
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(datagram) = ip::decode(span(packet, 0), NO_PATH) else {
             continue;
         };
-        let _ = ip::tunnel(&datagram);
+        let _ = tunnel::inside(&datagram);
         if datagram.fragment.is_none() {
             continue;
         }

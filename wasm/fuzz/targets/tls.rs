@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some((_, length, _)) = proxy(stream) {
         assert!(length >= 8);
     }
-    let _ = Preamble::of(stream);
+    let _ = Preamble::None.then(stream).then(stream);
     let start = match kind & 3 {
         0 => Walk::follow_up(false),
         1 => Walk::follow_up(true),
