@@ -3,8 +3,10 @@ import { FatalError, messageOf } from "../../lib/errors.ts";
 import { eventuallyTrue } from "../wait.ts";
 import { type Command, type Context, type Options, print } from "../command.ts";
 import { passwordFile, readConfigs } from "../host_config.ts";
-import { runToEnd } from "../process.ts";
+import { healthAddress } from "../parts.ts";
+import { pause, runToEnd } from "../process.ts";
 import { defaultInterface } from "../routes.ts";
+import { isReady } from "../supervise.ts";
 import { setKey } from "../toml_edit.ts";
 import { doctor } from "./doctor.ts";
 import { writeGrants } from "./grants.ts";
@@ -30,6 +32,8 @@ const STORE_UNIT = "/usr/lib/systemd/system/ja4-store.service";
 const UNITS = ["correlate", "detect", "capture", "web"] as const;
 /** Longest that the store may take to its first passwords, milliseconds. */
 const STORE_START_MS = 60_000;
+/** Longest that all parts together may take to their first work, milliseconds. */
+const READY_MS = 60_000;
 
 export const setup: Command = {
   name: "setup",
@@ -82,6 +86,7 @@ export const setup: Command = {
     ]);
     await systemctl(["restart", ...UNITS.map((name) => `ja4-${name}.service`)]);
     const fresh = { ...context, configs: await readConfigs(dir) };
+    await waitUntilReady(fresh);
     print("");
     const code = await doctor.run(fresh, [], {});
     print("\nLog in to the dashboard (the link works once, for an hour):");
@@ -89,6 +94,17 @@ export const setup: Command = {
     return code;
   },
 };
+
+/** Gives the parts time for their first round; what is not ready after it is the doctor's to tell. */
+async function waitUntilReady({ configs, signal }: Context): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]);
+  for (const name of UNITS) {
+    const listen = healthAddress(name, configs[name].content);
+    while (!deadline.aborted && !await isReady({ kind: "http", listen })) {
+      await pause(100, deadline);
+    }
+  }
+}
 
 /** What the options say, and what a person at the terminal answers to the rest. */
 async function ask(options: Options): Promise<Answers> {
