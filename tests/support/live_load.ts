@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import type { NetworkEvent } from "../../lib/events.ts";
 import { eventually, temporaryFolder } from "../../lib/testing.ts";
+import { sendPackets } from "./blast.ts";
 import { handshakes, listenForEvents, startDaemon } from "./capture.ts";
-import { run, startNetwork } from "./network.ts";
+import { startNetwork } from "./network.ts";
 import {
   ACK,
   clientHello,
@@ -16,7 +16,6 @@ import {
   EXT,
   ordinaryExtensions,
   type Packet,
-  pcapFile,
   records,
 } from "./packets.ts";
 
@@ -69,9 +68,6 @@ const PACKETS_EACH = 100;
 export async function liveLoad(options: LoadOptions): Promise<LoadResult> {
   await using folder = await temporaryFolder();
   await using network = await startNetwork();
-  const blast = await compileBlast(folder.path);
-  const file = `${folder.path}/load.pcap`;
-  await Deno.writeFile(file, pcapFile(load(options.others)));
   const socket = `${folder.path}/network.socket`;
   using reader = listenForEvents(socket);
   await using daemon = await startDaemon(
@@ -88,20 +84,11 @@ export async function liveLoad(options: LoadOptions): Promise<LoadResult> {
     options.packetsPerSecond * options.seconds / perRound,
   );
   const cpuBefore = cpuSeconds(daemon.pid);
-  const { command, args } = network.there(
-    blast,
-    network.far.interface,
-    file,
-    String(options.packetsPerSecond),
-    String(rounds),
-  );
-  const { code, stdout, stderr } = await run(command, args);
-  if (code !== 0) throw new Error(stderr);
-  const sender = JSON.parse(stdout) as {
-    sent: number;
-    failed: number;
-    us: number;
-  };
+  const { packetsPerSecond } = options;
+  const sender = await sendPackets(network, load(options.others), {
+    packetsPerSecond,
+    rounds,
+  });
   const cpu = cpuSeconds(daemon.pid) - cpuBefore;
   const handshakesSent = rounds * CONNECTIONS;
   // Two stats events in a row that say the same: nothing is under way any more.
@@ -149,16 +136,6 @@ function checkOrder(events: readonly NetworkEvent[]): void {
 
 function statsOf(events: readonly NetworkEvent[]) {
   return events.filter((event) => event.event_type === "stats");
-}
-
-/** Compiles the sender. */
-async function compileBlast(folder: string): Promise<string> {
-  const source = fileURLToPath(new URL("blast.c", import.meta.url));
-  const { code, stderr } = await run("gcc", [
-    ...["-O2", "-Wall", "-Wextra", "-Werror", "-o", `${folder}/blast`, source],
-  ]);
-  if (code !== 0) throw new Error(stderr);
-  return `${folder}/blast`;
 }
 
 /** CPU time of a process so far, with all its threads. */
