@@ -46,6 +46,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/search": { GET: "read" },
   "/detections": { GET: "read", POST: "triage" },
   "/detections/:id": { GET: "read", POST: "triage" },
+  "/detections/:id/preview": { GET: "read" },
   "/ip/:ip": { GET: "read" },
   "/ja4/:ja4": { GET: "read" },
   "/net/:prefix*": { GET: "read" },

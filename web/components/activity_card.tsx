@@ -5,7 +5,7 @@ import type { Loaded } from "../data/ask.ts";
 import type { DetectionView, ScoreRise } from "../data/detection.ts";
 import { withRange } from "../data/range.ts";
 import { NOTE_MAX, type TriageEntry } from "../data/triage.ts";
-import { verdictWord } from "./detection_list.tsx";
+import { verdictWord } from "./verdict.ts";
 import { dayClock, hourMinute } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";

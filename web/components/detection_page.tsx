@@ -14,7 +14,7 @@ import type { TriageEntry } from "../data/triage.ts";
 import { termOf } from "../data/value_actions.ts";
 import PageKeys from "../islands/PageKeys.tsx";
 import { ActivityCard } from "./activity_card.tsx";
-import { verdictWord } from "./detection_list.tsx";
+import { VERDICTS, verdictWord } from "./verdict.ts";
 import { Done, NOTHING_DONE } from "./done_notice.tsx";
 import { clock, count, day, dayClock, zoneLabel } from "./format.ts";
 import { Icon } from "./icon.tsx";
@@ -242,7 +242,7 @@ function TriageBar({ detection }: { detection: DetectionView }): VNode {
         {assignee === login ? "Unassign" : "Assign to me"} <kbd>m</kbd>
       </button>
       <span class="btn-group" role="group" aria-label="Verdict">
-        {(["true_positive", "false_positive", "benign_bot"] as const).map(
+        {VERDICTS.map(
           (one, index) => (
             <button
               key={one}

@@ -111,8 +111,7 @@ export function RequestsCard(
                 class="btn"
                 href={withRange("/explore", url, {
                   q: explore,
-                  from: (selection?.from ?? client.from).toISOString(),
-                  to: (selection?.to ?? client.to).toISOString(),
+                  ...around(selection ?? client),
                 })}
               >
                 Explorer
@@ -162,6 +161,14 @@ export function RequestsCard(
           )}
     </Panel>
   );
+}
+
+/** A stretch as the range of another page, with ten seconds before and after it: none may be shorter. */
+function around({ from, to }: Stretch): { from: string; to: string } {
+  return {
+    from: new Date(from.getTime() - 10_000).toISOString(),
+    to: new Date(to.getTime() + 10_000).toISOString(),
+  };
 }
 
 /** The rows of a stretch, all without one. */

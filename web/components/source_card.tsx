@@ -9,8 +9,8 @@ import { dayClock, plural } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
 import { Panel } from "./panel.tsx";
-import { Hostile, Moment } from "./text.tsx";
-import { HostLink, IpLink, networkText } from "./values.tsx";
+import { Moment } from "./text.tsx";
+import { HostLink, IpLink, NetworkLinks, UserAgentLink } from "./values.tsx";
 
 /** Who it is, as far as the packets and the headers say. */
 export function SourceCard(
@@ -45,7 +45,7 @@ export function SourceCard(
           </dd>
           <dt>Network</dt>
           <dd>
-            {networkText(detection) || <span class="muted">not known</span>}
+            <NetworkLinks {...detection} />
           </dd>
           <dt>Target</dt>
           <dd>
@@ -61,11 +61,9 @@ export function SourceCard(
             {detection.user_agent === ""
               ? <span class="muted">none sent</span>
               : (
-                <Hostile
-                  text={detection.user_agent}
-                  max={160}
-                  class="mono small"
-                />
+                <span class="mono small">
+                  <UserAgentLink userAgent={detection.user_agent} max={160} />
+                </span>
               )}
           </dd>
           <dt>First seen</dt>

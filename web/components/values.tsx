@@ -46,7 +46,7 @@ export function Value(
         ? <span class={classes}>{shown}</span>
         : <a class={classes} href={withRange(path, url)}>{shown}</a>}
       <a
-        class="more"
+        class="pick"
         href={valueMenuPath(field, value)}
         aria-label={`More for ${hostileText(value, 80)}`}
       >

@@ -207,7 +207,8 @@ export const SORT_KEY: Readonly<Record<Sort, Sql>> = {
   requests: sql`toInt64(requests)`,
 };
 
-function conditions(query: ListQuery): Sql {
+/** The condition on detections_current that `query` stands for. */
+export function listConditions(query: ListQuery): Sql {
   const { filters, range } = query;
   const parts: Sql[] = [
     query.view === "inbox"
@@ -246,7 +247,7 @@ export async function loadDetectionPage(
   query: ListQuery,
   limit = PAGE_ROWS,
 ): Promise<DetectionPage> {
-  const where = conditions(query);
+  const where = listConditions(query);
   const key = SORT_KEY[query.sort];
   const { after } = query;
   const behind = after === undefined
@@ -295,7 +296,7 @@ export async function loadMatchingIds(
   const rows = await ask<{ id: string }>(
     db,
     sql`SELECT id FROM detections_current
-      WHERE ${conditions(query)} AND first_seen <= ${by} LIMIT ${most}`,
+      WHERE ${listConditions(query)} AND first_seen <= ${by} LIMIT ${most}`,
   );
   return rows.map((row) => row.id);
 }

@@ -91,7 +91,8 @@ export async function loadJa4Facts(
     ),
     askOne<Pick<Ja4Facts, "label" | "client" | "kind" | "source">>(
       db,
-      sql`SELECT label, client, kind, origin AS source FROM ref_ja4 FINAL WHERE ja4 = ${ja4}`,
+      sql`SELECT label, client, kind, origin AS source FROM ref_ja4 FINAL WHERE ja4 = ${ja4}
+        ORDER BY ref_ja4.source = 'shipped', loaded_at DESC LIMIT 1`,
     ),
   ]);
   const requests = counts?.requests ?? 0;

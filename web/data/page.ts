@@ -38,3 +38,11 @@ export async function pageRange(ctx: Context<State>): Promise<TimeRange> {
   ctx.state.range = parsed.range;
   return parsed.range;
 }
+
+/** The page that led to this one; the Overview if it was none of ours. */
+export function pageBefore(ctx: Context<State>): URL {
+  const before = URL.parse(ctx.req.headers.get("referer") ?? "");
+  return before === null || before.host !== ctx.url.host
+    ? new URL("/", ctx.url)
+    : before;
+}

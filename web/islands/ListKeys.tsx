@@ -7,15 +7,15 @@ const PLACE = "ja4-list-place";
 /** Single keys can be switched off (WCAG 2.2, criterion 2.1.4). */
 const KEYS_OFF = "ja4-keys-off";
 
+/** What stands below the list; the keys that are left out are in docs/dashboard.md. */
 const HINTS: readonly (readonly [string, string])[] = [
-  ["j", "down"],
-  ["k", "up"],
+  ["j k", "move"],
   ["x", "select"],
   ["Enter", "open"],
-  ["a", "acknowledge"],
+  ["p", "preview"],
   ["e", "archive"],
   ["s", "escalate"],
-  ["m", "assign to me"],
+  ["1 2 3", "verdict"],
   ["u", "undo"],
 ];
 const ACTIONS: Readonly<Record<string, string>> = {
@@ -23,7 +23,14 @@ const ACTIONS: Readonly<Record<string, string>> = {
   e: "archive",
   s: "escalate",
   m: "assign",
+  "1": "true_positive",
+  "2": "false_positive",
+  "3": "benign_bot",
 };
+/** Class of the page while the panel beside the list is put away. */
+const NO_PREVIEW = "no-preview";
+/** Milliseconds for which the cursor rests before the panel follows it. */
+const FOLLOW_MS = 80;
 
 /**
  * Keys for the list of detections that the server has rendered: the cursor is the focused row, the
@@ -40,13 +47,32 @@ export default function ListKeys({ form }: { form: string }): VNode {
     const countSelected = (): void => {
       selected.value = list.querySelectorAll("input[name=id]:checked").length;
     };
+    // "*" begins a pair: * a, * n, * j.
+    let star = false;
     const onKey = (event: KeyboardEvent): void => {
-      if (!off.value) handleKey(event, list);
+      if (off.value || isTyping(event)) return;
+      if (star) selectMany(list, event.key);
+      else handleKey(event, list);
+      if (star) event.preventDefault();
+      star = event.key === "*";
     };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const onFocus = (event: FocusEvent): void => {
+      const row = (event.target as Element).closest("tr");
+      const id = row?.querySelector<HTMLElement>("[data-row]")?.dataset["row"];
+      if (id === undefined) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => void showPreview(id), FOLLOW_MS);
+    };
+    document.body.classList.toggle(
+      NO_PREVIEW,
+      localStorage.getItem(NO_PREVIEW) === "1",
+    );
     const keepPlace = (): void =>
       sessionStorage.setItem(PLACE, String(cursorOf(list)));
     list.addEventListener("change", countSelected);
     list.addEventListener("submit", keepPlace);
+    list.addEventListener("focusin", onFocus);
     document.addEventListener("keydown", onKey);
     countSelected();
     restorePlace(list);
@@ -54,6 +80,8 @@ export default function ListKeys({ form }: { form: string }): VNode {
     return () => {
       list.removeEventListener("change", countSelected);
       list.removeEventListener("submit", keepPlace);
+      list.removeEventListener("focusin", onFocus);
+      clearTimeout(timer);
       document.removeEventListener("keydown", onKey);
     };
   }, []);
@@ -101,21 +129,91 @@ function restorePlace(list: HTMLElement): void {
   rows[Math.min(place, rows.length - 1)]?.focus();
 }
 
-function handleKey(event: KeyboardEvent, list: HTMLFormElement): void {
+function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
-  const typing = target.matches("input:not([type=checkbox]), textarea, select");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  return event.ctrlKey || event.metaKey || event.altKey ||
+    target.matches("input:not([type=checkbox]), textarea, select") ||
+    target.closest(":popover-open") !== null;
+}
+
+function handleKey(event: KeyboardEvent, list: HTMLFormElement): void {
   const rows = rowsOf(list);
   const at = cursorOf(list);
   const action = ACTIONS[event.key];
   if (event.key === "j") rows[Math.min(at + 1, rows.length - 1)]?.focus();
   else if (event.key === "k") rows[Math.max(at - 1, 0)]?.focus();
   else if (event.key === "x" && at >= 0) toggleRow(rows[at]);
-  else if (event.key === "u") {
+  else if (event.key === "X" && at >= 0) selectTo(list, at);
+  else if (event.key === "o" && at >= 0) rows[at]?.click();
+  else if (event.key === "p") togglePreview();
+  else if (event.key === "n") {
+    document.getElementById("note")?.showPopover();
+    document.querySelector<HTMLElement>("#note textarea")?.focus();
+  } else if (event.key === "u") {
     document.querySelector<HTMLElement>("button[name=undo]")?.click();
-  } else if (action !== undefined) act(list, rows[at], action);
+  } else if (event.key === "Escape") selectMany(list, "n");
+  else if (action !== undefined) act(list, rows[at], action);
   else return;
   event.preventDefault();
+}
+
+/** The second key of a pair: all of the page, none, or all with the JA4 of the cursor. */
+function selectMany(list: HTMLFormElement, key: string): void {
+  const rows = rowsOf(list);
+  const ja4 = rows[cursorOf(list)]?.dataset["ja4"];
+  for (const link of rows) {
+    const box = boxOf(link);
+    if (box === null) continue;
+    if (key === "a") box.checked = true;
+    else if (key === "n") box.checked = false;
+    else if (key === "j" && ja4 !== undefined) {
+      box.checked ||= link.dataset["ja4"] === ja4;
+    }
+  }
+  changed(list);
+}
+
+/** Selects from the last selected row above, or below, to the cursor. */
+function selectTo(list: HTMLFormElement, at: number): void {
+  const rows = rowsOf(list);
+  const ticked = rows.flatMap((link, index) =>
+    boxOf(link)?.checked === true ? [index] : []
+  );
+  const from = ticked.findLast((index) => index < at) ?? ticked[0] ?? at;
+  for (
+    let index = Math.min(from, at);
+    index <= Math.max(from, at);
+    index++
+  ) {
+    const box = boxOf(rows[index]);
+    if (box !== null) box.checked = true;
+  }
+  changed(list);
+}
+
+function changed(list: HTMLElement): void {
+  list.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function togglePreview(): void {
+  const hidden = document.body.classList.toggle(NO_PREVIEW);
+  localStorage.setItem(NO_PREVIEW, hidden ? "1" : "0");
+}
+
+/** Puts detection `id` into the panel beside the list. */
+async function showPreview(id: string): Promise<void> {
+  const panel = document.querySelector(".inbox .preview");
+  if (
+    panel === null || panel.querySelector(`[data-preview="${id}"]`) !== null
+  ) {
+    return;
+  }
+  const { search } = location;
+  const response = await fetch(`/detections/${id}/preview${search}`);
+  const text = await response.text();
+  const shown = new DOMParser().parseFromString(text, "text/html")
+    .getElementById("preview");
+  if (shown !== null) panel.replaceChildren(shown);
 }
 
 function boxOf(link: Element | undefined): HTMLInputElement | null {
@@ -126,7 +224,7 @@ function toggleRow(link: Element | undefined): void {
   const box = boxOf(link);
   if (box === null) return;
   box.checked = !box.checked;
-  box.dispatchEvent(new Event("change", { bubbles: true }));
+  changed(box);
 }
 
 /** Does `action` to the selection; without one, to the row of the cursor. */

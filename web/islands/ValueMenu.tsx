@@ -37,7 +37,7 @@ export default function ValueMenu(): VNode {
       if (!(target instanceof Element)) return null;
       const value = target.closest(".v") ??
         target.closest("tr")?.querySelector(".v");
-      return value?.querySelector<HTMLAnchorElement>("a.more") ?? null;
+      return value?.querySelector<HTMLAnchorElement>("a.pick") ?? null;
     }
 
     function onClick(event: MouseEvent): void {
@@ -56,7 +56,7 @@ export default function ValueMenu(): VNode {
         );
         return;
       }
-      const mark = target.closest<HTMLAnchorElement>("a.more");
+      const mark = target.closest<HTMLAnchorElement>("a.pick");
       if (mark === null || event.ctrlKey || event.metaKey || event.shiftKey) {
         return;
       }
@@ -66,7 +66,7 @@ export default function ValueMenu(): VNode {
 
     function onContext(event: MouseEvent): void {
       const value = (event.target as Element).closest(".v");
-      const mark = value?.querySelector<HTMLAnchorElement>("a.more");
+      const mark = value?.querySelector<HTMLAnchorElement>("a.pick");
       // With Shift the browser's own menu.
       if (mark === null || mark === undefined || event.shiftKey) return;
       event.preventDefault();

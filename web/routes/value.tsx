@@ -2,7 +2,7 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { PageContext } from "../components/page_view.ts";
 import { hostileText } from "../components/text.tsx";
-import { pageView } from "../data/page.ts";
+import { pageBefore, pageView } from "../data/page.ts";
 import {
   FIELD_WORDS,
   termOf,
@@ -25,18 +25,10 @@ export const handler = define.handlers({
       field,
       value,
       // Where the value stood, so that its filters and its time range are kept.
-      actions: valueActions(field, value, pageBefore(ctx.req, ctx.url)),
+      actions: valueActions(field, value, pageBefore(ctx)),
     });
   },
 });
-
-/** The page that led here; the Overview if it was none of ours. */
-function pageBefore(request: Request, url: URL): URL {
-  const before = URL.parse(request.headers.get("referer") ?? "");
-  return before === null || before.host !== url.host
-    ? new URL("/", url)
-    : before;
-}
 
 export default define.page<typeof handler>((
   { data: { view, field, value, actions } },

@@ -1,8 +1,9 @@
 import { type Context, HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attemptAll } from "../../data/ask.ts";
+import { attempt, attemptAll } from "../../data/ask.ts";
+import { GROUPS, loadDetectionGroups } from "../../data/detection_groups.ts";
 import {
   type ListQuery,
   loadDetectionPage,
@@ -11,6 +12,7 @@ import {
 } from "../../data/detection_list.ts";
 import { loadOpenDetections } from "../../data/open_detections.ts";
 import { pageRange, pageView } from "../../data/page.ts";
+import { loadPreview } from "../../data/preview.ts";
 import { BULK_MAX } from "../../data/triage.ts";
 import { triagePost } from "../../data/triage_post.ts";
 import { readForm } from "../../form.ts";
@@ -21,11 +23,30 @@ export const handler = define.handlers({
     const { db, user } = ctx.state;
     const query = await listQuery(ctx);
     const nowMs = ctx.state.now() / 1000;
+    const { searchParams } = ctx.url;
+    const by = GROUPS.find((one) => one === searchParams.get("group"));
     const panels = await attemptAll({
       list: loadDetectionPage(db, query),
       counts: loadOpenDetections(db, nowMs, user.login),
+      groups: by === undefined
+        ? Promise.resolve(undefined)
+        : loadDetectionGroups(db, query, by),
     });
-    return page({ view: pageView(ctx), query, asOfMs: nowMs, ...panels });
+    const rows = panels.list.ok ? panels.list.value.rows : [];
+    const chosen = rows.find(({ id }) => id === searchParams.get("sel")) ??
+      rows[0];
+    const preview = await attempt(
+      chosen === undefined
+        ? Promise.resolve(undefined)
+        : loadPreview(db, chosen.id),
+    );
+    return page({
+      view: pageView(ctx),
+      query,
+      asOfMs: nowMs,
+      preview,
+      ...panels,
+    });
   },
 
   async POST(ctx) {
@@ -84,6 +105,7 @@ async function frozenIds(
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/detections.css")} />
       <title>Detections · JA4 Platform</title>
     </Head>
     <DetectionList {...data} />
