@@ -30,13 +30,19 @@
 #include "http_request.h"
 
 #include "apr_optional.h"
+#include "apr_portable.h"
 #include "apr_shm.h"
 #include "apr_strings.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <string.h>
+
+/* A connection that waited for longer is one whose clock cannot be right. */
+#define WAIT_MAX_MS 600000
 
 /* Events of the usual size are written on the stack; larger ones into the request's pool. */
 #define STACK_EVENT_SIZE REQIN_EVENT_SIZE
@@ -175,6 +181,26 @@ static apr_status_t end_connection(void *data)
     return APR_SUCCESS;
 }
 
+/*
+ * When the data came that the connection was accepted with, or the connection itself if there is
+ * none yet. Not the time of accept(): where all workers are busy a connection waits for it, seconds
+ * long, while its ClientHello has passed the sensor.
+ */
+static uint64_t connection_time(apr_socket_t *socket)
+{
+    const uint64_t now = (uint64_t)apr_time_now();
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    apr_os_sock_t fd;
+
+    if (socket == NULL || apr_os_sock_get(&fd, socket) != APR_SUCCESS ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+        size < offsetof(struct tcp_info, tcpi_last_data_recv) + sizeof info.tcpi_last_data_recv ||
+        info.tcpi_last_data_recv > WAIT_MAX_MS)
+        return now;
+    return now - (uint64_t)info.tcpi_last_data_recv * 1000;
+}
+
 static int pre_connection(conn_rec *c, void *socket)
 {
     reqin_connection facts;
@@ -182,7 +208,6 @@ static int pre_connection(conn_rec *c, void *socket)
     char json[REQIN_CONNECTION_JSON_MAX];
     size_t length;
 
-    (void)socket;
     if (!any_enabled || c->master != NULL)
         return DECLINED;
     /* conn_rec.client_ip is the peer; request_rec.useragent_ip may be rewritten by mod_remoteip. */
@@ -193,7 +218,7 @@ static int pre_connection(conn_rec *c, void *socket)
     facts.src_port = c->client_addr->port;
     facts.dest_port = c->local_addr->port;
     facts.conn = atomic_fetch_add_explicit(last_connection, 1, memory_order_relaxed) + 1;
-    facts.conn_ts = (uint64_t)apr_time_now();
+    facts.conn_ts = connection_time(socket);
     length = reqin_connection_json(&facts, json);
 
     connection = apr_pcalloc(c->pool, sizeof *connection);
@@ -521,7 +546,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
-    /* First of all: the time is to be that of accept(). */
+    /* First of all: mod_ssl's handshake is to come after it. */
     ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_MIDDLE);

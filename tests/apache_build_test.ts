@@ -86,7 +86,7 @@ const OLD_HTTPD = `
   ap_hook_check_config ap_hook_child_init
   ap_hook_log_transaction ap_hook_optional_fn_retrieve ap_hook_post_config ap_hook_post_read_request
   ap_hook_pre_connection ap_log_error_ ap_str_tolower
-  apr_array_append apr_array_make apr_array_push apr_dynamic_fn_retrieve apr_palloc 
+  apr_array_append apr_array_make apr_array_push apr_dynamic_fn_retrieve apr_os_sock_get apr_palloc 
   apr_pmemdup apr_pool_cleanup_null apr_pool_cleanup_register apr_psprintf apr_pstrdup
   apr_shm_baseaddr_get apr_shm_create apr_strtoi64 apr_table_elts apr_table_get apr_time_now
   apr_cpystrn

@@ -1,145 +1,611 @@
 /**
- * The key of the join: the port in every event is the one that the client used and the one that the
- * packets show, over HTTP/1.1 keep-alive and HTTP/2.
+ * The key of the join: the address and port in every event are those in the packets, whatever server
+ * wrote it and however its client spoke.
+ *
+ * Every client marks what it sends in clear, its server name or its path, and every request carries
+ * the same mark in its path: an event is held against the packets with its mark.
  *
  * @module
  */
 import { deepStrictEqual as equal, ok } from "node:assert/strict";
-import { eventually, exists, needs } from "../lib/testing.ts";
-import { curl, type Transfer } from "./support/curl.ts";
+import type { RequestEvent } from "../lib/events.ts";
+import { eventually, exists, needs, temporaryFolder } from "../lib/testing.ts";
+import { findChromium, startBrowser } from "./support/browser.ts";
+import { curl, sendRaw } from "./support/curl.ts";
 import { EventReceiver } from "./support/http_events.ts";
-import { findHttpd } from "./support/httpd.ts";
-import { startSite } from "./support/site.ts";
+import {
+  buildModule,
+  findHttpd,
+  makeCertificates,
+  startHttpd,
+} from "./support/httpd.ts";
+import {
+  CADDY,
+  FeedReceiver,
+  freePorts,
+  HAPROXY,
+  LARGE_BYTES,
+  NGINX,
+  NGINX_NJS,
+  type Place,
+  type Ports,
+  startUpstream,
+  startWebServer,
+} from "./support/web_servers.ts";
+import { marksIn, Wire } from "./support/wire.ts";
 
-const TCPDUMP = "/usr/bin/tcpdump";
+/** Requests of one curl; with the ends of their connections they fit the shortest queue a kernel has (ten). */
+const AT_ONCE = 7;
+/** Runs of each kind of curl, at each server. */
+const RUNS = 7;
+/** Requests of Chromium, at each server. */
+const BROWSED = 40;
+/** What the whole test must have compared. */
+const REQUESTS_MIN = 2000;
 
-/** A ClientHello on the wire. */
-interface Hello {
-  /** Microseconds since the epoch. */
-  readonly ts: number;
-  readonly srcPort: number;
+/** The address that PROXY headers claim. */
+const CLAIMED = "198.51.100.7";
+
+/** A server that runs, and what it tells. */
+interface Running {
+  readonly name: string;
+  readonly kind: "httpd" | "nginx" | "haproxy" | "caddy";
+  readonly http2: boolean;
+  readonly ports: Ports;
+  readonly receiver: {
+    readonly requests: RequestEvent[];
+    readonly faults: string[];
+  };
 }
 
-/** Watches the loopback interface for ClientHellos to `port`. */
-class HelloWatch {
-  readonly #child: Deno.ChildProcess;
-  readonly #hellos: Hello[] = [];
-  readonly #reading: Promise<void>;
-  readonly #errors: ReadableStreamDefaultReader<string>;
+/** What the test knows of a request without looking at packets. */
+interface Expectation {
+  readonly server: Running;
+  readonly mark: string;
+  readonly requests: number;
+  /** Ports the client says it used, where it says so. */
+  readonly localPorts?: readonly number[];
+}
 
-  constructor(port: number) {
-    const payload = "tcp[((tcp[12] & 0xf0) >> 2)";
-    this.#child = new Deno.Command(TCPDUMP, {
-      // deno-fmt-ignore
-      args: ["-i", "lo", "-tt", "-n", "-q", "-l", "-B", "65536", "-Z", "root",
-        `tcp dst port ${port} and ${payload}] = 0x16 and ${payload} + 5] = 0x01`],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#errors = this.#child.stderr
-      .pipeThrough(new TextDecoderStream()).getReader();
-    this.#reading = this.#read();
+/** Gives each client a mark of its own, and waits for the events of each. */
+class Clients {
+  readonly expectations: Expectation[] = [];
+  #count = 0;
+
+  mark(): string {
+    return `m${this.#count++}`;
   }
 
-  /** Resolves once packets are seen. */
-  async ready(): Promise<void> {
-    let text = "";
-    while (!text.includes("listening on")) {
-      const { value, done } = await this.#errors.read();
-      if (done) throw new Error(`tcpdump ended: ${text}`);
-      text += value;
+  async expect(expectation: Expectation): Promise<RequestEvent[]> {
+    const { server, mark, requests } = expectation;
+    this.expectations.push(expectation);
+    const found = () => eventsOf(server, mark);
+    await eventually(
+      `${requests} events of ${server.name} with mark ${mark}`,
+      () => found().length >= requests || server.receiver.faults.length > 0,
+    );
+    equal(server.receiver.faults, []);
+    return found();
+  }
+}
+
+function markOf(event: RequestEvent): string | undefined {
+  return marksIn(`${event.url_path}?${event.url_query}`)[0];
+}
+
+function eventsOf({ receiver }: Running, mark: string): RequestEvent[] {
+  return receiver.requests.filter((event) => markOf(event) === mark);
+}
+
+/** curl with connections that are kept, over TLS or not, IPv4 or IPv6. */
+async function curls(server: Running, clients: Clients): Promise<void> {
+  const { ports, http2 } = server;
+  const two = http2 ? "--http2" : "--http1.1";
+  const kinds = [
+    {
+      scheme: "https",
+      port: ports.https,
+      to: "127.0.0.1",
+      args: ["--http1.1"],
+    },
+    { scheme: "https", port: ports.https, to: "127.0.0.1", args: [two] },
+    {
+      scheme: "https",
+      port: ports.https,
+      to: "127.0.0.1",
+      args: ["--http1.1", "--parallel", "--parallel-max", "2"],
+    },
+    {
+      scheme: "https",
+      port: ports.https6,
+      to: "[::1]",
+      args: [two, "--parallel"],
+    },
+    { scheme: "http", port: ports.http, to: "127.0.0.1", args: ["--http1.1"] },
+  ];
+  for (let run = 0; run < RUNS; run++) {
+    for (const { scheme, port, to, args } of kinds) {
+      const mark = clients.mark();
+      const urls = Array.from(
+        { length: AT_ONCE },
+        (_, i) => `${scheme}://x-${mark}-x.localhost:${port}/x-${mark}-x/${i}`,
+      );
+      const transfers = await curl(urls, [
+        "--insecure",
+        "--connect-to",
+        `::${to}:${port}`,
+        ...args,
+      ]);
+      await clients.expect({
+        server,
+        mark,
+        requests: AT_ONCE,
+        localPorts: transfers.map(({ localPort }) => localPort),
+      });
     }
   }
+}
 
-  async #read(): Promise<void> {
-    let rest = "";
-    const text = this.#child.stdout.pipeThrough(new TextDecoderStream());
-    for await (const chunk of text) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        const [, seconds, micros, port] =
-          /^(\d+)\.(\d{6}) IP 127\.0\.0\.1\.(\d+) >/.exec(line) ?? [];
-        this.#hellos.push({
-          ts: Number(seconds) * 1e6 + Number(micros),
-          srcPort: Number(port),
-        });
-      }
-    }
-  }
-
-  /** The hellos seen, once there are at least `n`. */
-  async waitFor(n: number): Promise<readonly Hello[]> {
-    await eventually(`${n} hellos`, () => this.#hellos.length >= n);
-    return this.#hellos;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGINT");
-    await this.#errors.cancel();
-    await this.#reading;
-    await this.#child.status;
+/** Answers of no bytes and of 50 MB. */
+async function sizes(server: Running, clients: Clients): Promise<void> {
+  for (
+    const version of server.http2 ? ["--http1.1", "--http2"] : ["--http1.1"]
+  ) {
+    const mark = clients.mark();
+    const port = server.ports.https;
+    const base = `https://x-${mark}-x.localhost:${port}`;
+    const transfers = await curl(
+      ["/empty", "/large"].map((path) => `${base}${path}?x-${mark}-x`),
+      ["--insecure", "--connect-to", `::127.0.0.1:${port}`, version],
+    );
+    equal(transfers.map(({ bytes }) => bytes), [0, LARGE_BYTES]);
+    await clients.expect({
+      server,
+      mark,
+      requests: 2,
+      localPorts: transfers.map(({ localPort }) => localPort),
+    });
   }
 }
 
-function byPort(ports: readonly number[]): number[] {
-  return ports.toSorted((a, b) => a - b);
-}
-
-Deno.test(
-  "src_port agrees with client and packets for every request",
-  needs(
-    findHttpd() !== undefined && exists(TCPDUMP) && Deno.uid() === 0,
-    "httpd and tcpdump are not installed, or this is not root",
-  ),
-  async () => {
-    await using site = await startSite();
-    await using receiver = new EventReceiver(site.socketPath);
-    await using watch = new HelloWatch(site.httpd.tlsPort);
-    await watch.ready();
-
-    const clients = [
-      ["--http1.1"],
-      ["--http2"],
-      ["--http2", "--parallel"],
-      ["--http1.1", "--parallel", "--parallel-max", "2"],
-    ];
-    // Seven requests and two ends of connections wait in the shortest queue a kernel has (ten), so
-    // that nothing is lost however slow this machine is.
-    const urls = Array.from({ length: 7 }, (_, i) => `${site.https}/?${i}`);
-    const transfers: Transfer[] = [];
-    for (const args of [...clients, ...clients, ...clients, ...clients]) {
-      transfers.push(...await curl(urls, [...site.trust, ...args]));
-      await receiver.waitForRequests(transfers.length);
-      const open = new Set(receiver.requests.map((event) => event.conn)).size;
+/** openssl, which takes up the TLS session of its first connection with the second. */
+async function resumption(
+  server: Running,
+  clients: Clients,
+  folder: string,
+): Promise<void> {
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const mark = clients.mark();
+    for (const session of ["-sess_out", "-sess_in"]) {
+      const child = new Deno.Command("openssl", {
+        // deno-fmt-ignore
+        args: ["s_client", "-connect", `127.0.0.1:${server.ports.https}`, "-servername", `x-${mark}-x.localhost`,
+          version, "-quiet", "-ign_eof", session, `${folder}/session`],
+        stdin: "piped",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(
+        `GET /x-${mark}-x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      ));
+      await child.status;
+      await writer.close().catch(() => {}); // it has ended
+      const begun = session === "-sess_out" ? 1 : 2;
       await eventually(
-        "the ends of the connections",
-        () => receiver.ends.length === open,
+        "the event of openssl",
+        () => eventsOf(server, mark).length >= begun,
       );
     }
-    ok(transfers.length > 100);
+    const events = await clients.expect({ server, mark, requests: 2 });
+    equal(
+      events.map((event) => event.tls_resumed),
+      [false, true],
+      `${server.name} ${version}`,
+    );
+  }
+}
 
-    const requests = receiver.requests;
-    equal(requests.length, transfers.length);
-    equal(
-      byPort(requests.map((event) => event.src_port)),
-      byPort(transfers.map((transfer) => transfer.localPort)),
+/** X-Forwarded-For to a server that believes it and to one that does not. */
+async function forwarded(server: Running, clients: Clients): Promise<void> {
+  for (const port of [server.ports.http, server.ports.trusting]) {
+    const mark = clients.mark();
+    const { localPort } = await sendRaw(
+      port,
+      `GET /x-${mark}-x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${CLAIMED}\r\nConnection: close\r\n\r\n`,
     );
-    const conns = new Set(requests.map((event) => event.conn));
-    const hellos = await watch.waitFor(conns.size);
-    // Every hello belongs to a connection of the events, and every request to a hello.
-    const ports = new Set(hellos.map((hello) => hello.srcPort));
-    equal(hellos.length, conns.size);
+    const [event] = await clients.expect({
+      server,
+      mark,
+      requests: 1,
+      localPorts: [localPort],
+    });
+    // Caddy 2.6 believes nobody.
+    const believed = port === server.ports.trusting && server.kind !== "caddy";
     equal(
-      requests.filter((event) => !ports.has(event.src_port)).length,
-      0,
+      [event?.client_ip, event?.client_ip_source],
+      believed ? [CLAIMED, "x_forwarded_for"] : [undefined, undefined],
     );
-    // The interval in which the correlator looks: the hello comes from 2 s before accept() on.
-    for (const event of requests) {
-      const hello = hellos.find(({ srcPort }) => srcPort === event.src_port);
-      const delay = (hello?.ts ?? 0) - (event.conn_ts ?? 0);
-      ok(delay >= -2_000_000 && delay <= 10_000_000, `${delay} us`);
+  }
+}
+
+/** curl through a proxy of ours that begins each connection with a PROXY header. */
+async function proxied(server: Running, clients: Clients): Promise<void> {
+  const v1 = new TextEncoder().encode(
+    `PROXY TCP4 ${CLAIMED} 127.0.0.1 4444 ${server.ports.proxied}\r\n`,
+  );
+  // deno-fmt-ignore
+  const v2 = Uint8Array.from([0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21, 0x11, 0, 12,
+    198, 51, 100, 7, 127, 0, 0, 1, 4444 >> 8, 4444 & 255, 1, 187]);
+  for (const header of [v1, v2]) {
+    const mark = clients.mark();
+    await using relay = startRelay(server.ports.proxied, header);
+    const urls = Array.from(
+      { length: 4 },
+      (_, i) => `https://x-${mark}-x.localhost:${relay.port}/x-${mark}-x/${i}`,
+    );
+    await curl(urls, [
+      "--insecure",
+      "--connect-to",
+      `::127.0.0.1:${relay.port}`,
+    ]);
+    const events = await clients.expect({
+      server,
+      mark,
+      requests: urls.length,
+      localPorts: urls.map(() => relay.localPorts[0] ?? 0),
+    });
+    for (const event of events) {
+      equal([event.client_ip, event.client_ip_source], [
+        CLAIMED,
+        "proxy_protocol",
+      ]);
     }
+  }
+}
+
+/** Copies bytes between clients and `port`, after `header`. */
+function startRelay(port: number, header: Uint8Array<ArrayBuffer>): {
+  readonly port: number;
+  /** Of the connections to the server. */
+  readonly localPorts: number[];
+} & AsyncDisposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const localPorts: number[] = [];
+  const serving = (async () => {
+    const copies: Promise<unknown>[] = [];
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname: "127.0.0.1", port });
+      localPorts.push((server.localAddr as Deno.NetAddr).port);
+      await server.write(header);
+      copies.push(
+        client.readable.pipeTo(server.writable).catch(() => {}),
+        server.readable.pipeTo(client.writable).catch(() => {}),
+      );
+    }
+    await Promise.all(copies);
+  })();
+  return {
+    port: (listener.addr as Deno.NetAddr).port,
+    localPorts,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await serving;
+    },
+  };
+}
+
+/** A WebSocket that says one word and hears it. */
+async function webSocket(server: Running, clients: Clients): Promise<void> {
+  const mark = clients.mark();
+  using connection = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: server.ports.http,
+  });
+  const { port } = connection.localAddr as Deno.NetAddr;
+  const buffer = new Uint8Array(4096);
+  let heard = "";
+  const hear = async (word: string) => {
+    while (!heard.includes(word)) {
+      const n = await connection.read(buffer);
+      if (n === null) throw new Error(`no ${word} in ${heard}`);
+      heard += new TextDecoder("latin1").decode(buffer.subarray(0, n));
+    }
+  };
+  await connection.write(new TextEncoder().encode(
+    `GET /ws?x-${mark}-x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  ));
+  await hear("\r\n\r\n");
+  ok(heard.startsWith("HTTP/1.1 101 "), heard);
+  // Text and close frames with a mask of zeros (RFC 6455, section 5.2).
+  await connection.write(
+    Uint8Array.from([
+      0x81,
+      0x84,
+      0,
+      0,
+      0,
+      0,
+      ...new TextEncoder().encode("word"),
+    ]),
+  );
+  await hear("word");
+  await connection.write(Uint8Array.from([0x88, 0x80, 0, 0, 0, 0]));
+  await connection.closeWrite();
+  const [event] = await clients.expect({
+    server,
+    mark,
+    requests: 1,
+    localPorts: [port],
+  });
+  // Caddy 2.6 does not log the status of a connection that it hands over.
+  equal(event?.status_code, server.kind === "caddy" ? 0 : 101);
+}
+
+/** Requests of raw bytes, the last ones of which no server likes: an event with the client's port each. */
+async function raw(server: Running): Promise<number> {
+  const { ports, kind, receiver } = server;
+  const rows: { bytes: string; port?: number; silent?: boolean }[] = [
+    { bytes: "HEAD / HTTP/1.0\r\n\r\n" },
+    {
+      bytes: `CONNECT 127.0.0.1:9 HTTP/1.1\r\nHost: 127.0.0.1:9\r\n\r\n`,
+      port: ports.trusting,
+    },
+    // Go answers these itself, without a word to Caddy.
+    { bytes: "GARBAGE\r\n\r\n", silent: kind === "caddy" },
+    { bytes: "GET / HTTP/1.1\r\nBad Header\r\n\r\n", silent: kind === "caddy" },
+    {
+      bytes: "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+      silent: kind === "caddy",
+    },
+    { bytes: "GET / HTTP/9.9\r\nHost: a\r\n\r\n", silent: kind === "caddy" },
+    { bytes: `GET /${"x".repeat(20_000)} HTTP/1.0\r\n\r\n` },
+  ];
+  let events = 0;
+  for (const { bytes, port, silent } of rows) {
+    const { localPort } = await sendRaw(port ?? ports.http, bytes);
+    if (silent) continue;
+    events++;
+    await eventually(
+      `an event of ${server.name} for ${bytes.slice(0, 30)}`,
+      () => receiver.requests.some((event) => event.src_port === localPort),
+    );
+  }
+  return events;
+}
+
+/** A request that never ends: the server gives up after a second. Caddy waits for longer. */
+async function timeout(server: Running): Promise<number> {
+  if (server.kind === "caddy") return 0;
+  using connection = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: server.ports.http,
+  });
+  const { port } = connection.localAddr as Deno.NetAddr;
+  await connection.write(new TextEncoder().encode("GET /late HTTP/1.1\r\nHo"));
+  const buffer = new Uint8Array(4096);
+  while (await connection.read(buffer) !== null);
+  const event = await eventually(
+    `an event of ${server.name} for the timeout`,
+    () => server.receiver.requests.find(({ src_port }) => src_port === port),
+  );
+  equal(event.status_code, 408);
+  return 1;
+}
+
+/** Chromium with one page and what it fetches. */
+async function browse(server: Running, clients: Clients): Promise<void> {
+  const mark = clients.mark();
+  const origin = `https://x-${mark}-x.localhost:${server.ports.https}`;
+  await using browser = await startBrowser();
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  await page.goto(`${origin}/x-${mark}-x/page`);
+  for (let done = 1; done < BROWSED; done += AT_ONCE) {
+    const count = Math.min(AT_ONCE, BROWSED - done);
+    await page.evaluate(async ([path, count]) => {
+      const one = (i: number) => fetch(`${path}/${i}`, { cache: "no-store" });
+      await Promise.all(Array.from({ length: count }, (_, i) => one(i)));
+    }, [`/x-${mark}-x/${done}`, count] as const);
+    await eventually(
+      "the events of a batch",
+      () => eventsOf(server, mark).length >= done + count,
+    );
+  }
+  await context.close();
+  await clients.expect({ server, mark, requests: BROWSED });
+}
+
+/** What httpd needs to listen and answer as the other servers do. */
+function httpdExtra(ports: Ports, upstream: number): string {
+  const modules = ["proxy", "proxy_http", "proxy_wstunnel", "proxy_connect"];
+  const tls = `SSLEngine on
+SSLCertificateFile \${JA4_CERTIFICATE}
+SSLCertificateKeyFile \${JA4_KEY}
+<IfModule !mpm_prefork_module>
+Protocols h2 http/1.1
+</IfModule>`;
+  return `
+${
+    modules.map((name) =>
+      `LoadModule ${name}_module \${JA4_MODULES}/mod_${name}.so`
+    ).join("\n")
+  }
+RequestReadTimeout header=1
+ProxyPass "/ws" "ws://127.0.0.1:${upstream}/ws"
+Listen [::1]:${ports.https6}
+Listen 127.0.0.1:${ports.proxied}
+Listen 127.0.0.1:${ports.trusting}
+<VirtualHost [::1]:${ports.https6}>
+${tls}
+</VirtualHost>
+<VirtualHost 127.0.0.1:${ports.proxied}>
+RemoteIPProxyProtocol On
+${tls}
+</VirtualHost>
+<VirtualHost 127.0.0.1:${ports.trusting}>
+RemoteIPHeader X-Forwarded-For
+RemoteIPInternalProxy 127.0.0.1
+ProxyRequests On
+AllowCONNECT 9
+</VirtualHost>
+`;
+}
+
+const PRESENT = findHttpd() !== undefined && exists("/usr/bin/tcpdump") &&
+  [NGINX, NGINX_NJS, HAPROXY, CADDY].every(({ present }) => present);
+
+Deno.test(
+  "source address and port agree with the packets for every request at every server",
+  needs(
+    PRESENT && Deno.uid() === 0,
+    PRESENT ? "needs root" : "a server or tcpdump is not installed",
+  ),
+  async (t) => {
+    await using temporary = await temporaryFolder();
+    const folder = temporary.path;
+    await Deno.chmod(folder, 0o755);
+    await using upstream = startUpstream();
+    const certificates = await makeCertificates(folder);
+    const modulePath = await buildModule();
+    const clients = new Clients();
+    const servers: Running[] = [];
+    const others = { count: 0 };
+    const mpms = ["event", "worker", "prefork"] as const;
+    const feeds = [NGINX, NGINX_NJS, HAPROXY, CADDY];
+    const places: Place[] = [];
+    for (const name of [...mpms, ...feeds.map((feed) => feed.name)]) {
+      const own = `${folder}/${name.replaceAll(" ", "_")}`;
+      await Deno.mkdir(own);
+      places.push({
+        folder: own,
+        socketPath: `${own}/http.socket`,
+        certificates,
+        ports: freePorts(),
+        upstream: upstream.port,
+      });
+    }
+    await using wire = new Wire(
+      `${folder}/packets`,
+      places.flatMap(({ ports }) => Object.values(ports)),
+    );
+    await wire.ready();
+
+    async function visit(server: Running): Promise<void> {
+      servers.push(server);
+      await curls(server, clients);
+      await sizes(server, clients);
+      await resumption(server, clients, folder);
+      await forwarded(server, clients);
+      // HAProxy forgets the peer of a connection that begins with a PROXY header; Caddy 2.6 knows none.
+      if (server.kind === "httpd" || server.kind === "nginx") {
+        await proxied(server, clients);
+      }
+      await webSocket(server, clients);
+      others.count += await raw(server);
+      others.count += await timeout(server);
+      if (findChromium() !== undefined) await browse(server, clients);
+      equal(server.receiver.faults, []);
+    }
+
+    for (const [i, mpm] of mpms.entries()) {
+      const place = places[i] as Place;
+      await t.step(`httpd, ${mpm}`, async () => {
+        const { ports, socketPath } = place;
+        await using receiver = new EventReceiver(socketPath);
+        const documentRoot = `${place.folder}/htdocs`;
+        await Deno.mkdir(documentRoot);
+        await Deno.writeFile(`${documentRoot}/empty`, new Uint8Array());
+        await Deno.writeFile(`${documentRoot}/large`, new Uint8Array());
+        await Deno.truncate(`${documentRoot}/large`, LARGE_BYTES);
+        await using _httpd = await startHttpd({
+          modulePath,
+          socketPath,
+          folder: place.folder,
+          certificates,
+          documentRoot,
+          port: ports.http,
+          tlsPort: ports.https,
+          mpm,
+          extra: httpdExtra(ports, upstream.port),
+        });
+        await visit({
+          name: mpm,
+          kind: "httpd",
+          http2: mpm !== "prefork",
+          ports,
+          receiver,
+        });
+      });
+    }
+    for (const [i, feed] of feeds.entries()) {
+      const place = places[mpms.length + i] as Place;
+      await t.step(feed.name, async () => {
+        await using receiver = new FeedReceiver(place.socketPath, feed.format);
+        await using _server = await startWebServer(feed, place);
+        await visit({
+          name: feed.name,
+          kind: feed.format as Running["kind"],
+          http2: true,
+          ports: place.ports,
+          receiver,
+        });
+      });
+    }
+
+    await t.step(
+      "each event has the source of the packets with its mark",
+      async () => {
+        const packets = await wire.packets();
+        const sources = new Set(packets.map(({ source }) => source));
+        const firsts = new Map(
+          packets.toReversed().map((packet) => [
+            `${packet.source} ${packet.destPort}`,
+            packet,
+          ]),
+        );
+        const byMark = new Map<string, Set<string>>();
+        for (const { marks, source } of packets) {
+          for (const mark of marks) {
+            byMark.set(mark, (byMark.get(mark) ?? new Set()).add(source));
+          }
+        }
+        let compared = 0;
+        const wrong: unknown[] = [];
+        for (const { receiver, name, kind } of servers) {
+          for (const event of receiver.requests) {
+            const source = `${event.src_ip} ${event.src_port}`;
+            const mark = markOf(event);
+            const seen = mark === undefined ? sources : byMark.get(mark);
+            compared++;
+            if (seen?.has(source) !== true) wrong.push([name, source, mark]);
+            if (kind !== "httpd") continue;
+            // Also where the connection waited for a worker: half a second is far inside the correlator's interval.
+            const first = firsts.get(`${source} ${event.dest_port}`)?.ts ?? 0;
+            const delay = first - (event.conn_ts ?? 0);
+            if (Math.abs(delay) > 500_000) {
+              wrong.push([name, source, `${delay} us`]);
+            }
+          }
+        }
+        equal(wrong.slice(0, 5), []);
+        for (
+          const { server, mark, requests, localPorts } of clients.expectations
+        ) {
+          const ports = eventsOf(server, mark).map(({ src_port }) => src_port);
+          equal(ports.length, requests);
+          if (localPorts !== undefined) {
+            equal(ports.toSorted(), localPorts.toSorted());
+          }
+        }
+        const marked = clients.expectations.reduce(
+          (sum, { requests }) => sum + requests,
+          0,
+        );
+        ok(compared >= marked + others.count);
+        ok(compared >= REQUESTS_MIN, `only ${compared} requests`);
+      },
+    );
   },
 );

@@ -373,7 +373,10 @@ export class FeedReceiver implements AsyncDisposable {
         ? parseHttpEvent(text)
         : checkHttpEvent(readFeed(format, text));
       if (parsed.ok) this.events.push(parsed.event);
-      else this.faults.push(`${parsed.reason}: ${text}`);
+      // HAProxy also logs connections that never came to a request.
+      else if (format === "haproxy" && text.includes("SSL handshake failure")) {
+        continue;
+      } else this.faults.push(`${parsed.reason}: ${text}`);
     }
   }
 
