@@ -1,6 +1,6 @@
 /**
  * Every row of the reference captures: the same ja4, ja4_r, ja4_o and ja3 for every ClientHello,
- * and nothing beyond.
+ * and nothing beyond. The captures of tests/cases/edge are our own and always here.
  *
  * @module
  */
@@ -10,7 +10,11 @@ import type { HandshakeEvent } from "../lib/events.ts";
 import { exists, needs } from "../lib/testing.ts";
 import { eventsOfFile, newParser } from "./support/fingerprint.ts";
 
-const CORPORA = ["foxio", "edge"] as const;
+const CORPORA = {
+  foxio: "../../shared/corpus/foxio/",
+  edge: "../../shared/corpus/edge/",
+  "tests/cases/edge": "cases/edge/",
+} as const;
 
 /** Captures whose ClientHello cannot be fingerprinted, and the status that says so. */
 const STATUS: Readonly<Record<string, string>> = {
@@ -38,8 +42,8 @@ interface Row {
   readonly ja3: string;
 }
 
-for (const corpus of CORPORA) {
-  const folder = new URL(`../../shared/corpus/${corpus}/`, import.meta.url);
+for (const [corpus, path] of Object.entries(CORPORA)) {
+  const folder = new URL(path, import.meta.url);
   const options = needs(
     exists(folder),
     `the reference corpus is not here (${corpus})`,

@@ -57,7 +57,7 @@ Deno.test("fingerprint prints what comes before the break in a file, and says so
   const path = `${folder.path}/broken.pcap`;
   const one = cases.find(({ name }) => name === "port-reuse");
   if (one === undefined) throw new Error("the case is gone");
-  await Deno.writeFile(path, inputOf(one).slice(0, -20));
+  await Deno.writeFile(path, inputOf(one).bytes.slice(0, -20));
   const { code, stdout, stderr } = await fingerprint(path);
   strictEqual(code, 1);
   strictEqual(parseLines(stdout).length, 1);

@@ -18,20 +18,22 @@ import {
   withCookie,
   zeroRtt,
 } from "./datagrams.ts";
+import type { Case } from "./capture_case.ts";
 import { eventsOfFile } from "./fingerprint.ts";
+import { layerCases } from "./layer_cases.ts";
+import { preambleCases } from "./preamble_cases.ts";
 import {
   ACK,
   bytes,
   clientHello,
   Connection,
-  ethernet,
   EXT,
   extension,
   FIN,
-  ip,
   ordinaryExtensions,
   type Packet,
   pcapFile,
+  pcapngFile,
   records,
   RST,
   START_US,
@@ -41,16 +43,6 @@ import {
 
 /** Folder of the cases. */
 export const CASES = new URL("../cases/", import.meta.url);
-
-/** One capture and what it shows. */
-export interface Case {
-  readonly name: string;
-  /** What it shows, for its README. */
-  readonly shows: string;
-  readonly packets: readonly Packet[];
-  /** LINKTYPE number, Ethernet unless given. */
-  readonly linkType?: number;
-}
 
 const ordinary = clientHello();
 /** With a post-quantum key share: two segments of an Ethernet path. */
@@ -66,8 +58,7 @@ const dtlsHello = clientHello({
   extensions: [EXT.sni("dtls.example"), EXT.versions(0xfefd, 0xfefc)],
 });
 
-/** All cases. */
-export const cases: readonly Case[] = [
+const streamCases: readonly Case[] = [
   {
     name: "one-segment",
     shows:
@@ -103,6 +94,52 @@ export const cases: readonly Case[] = [
     name: "many-records",
     shows: "One ClientHello in records of 50 bytes.",
     packets: new Connection().open().send(records(ordinary, 50)).packets,
+  },
+  {
+    name: "one-byte-segments",
+    shows:
+      "Every byte in a segment of its own; a keep-alive probe and a bare ACK whose padding was captured between.",
+    packets: oneByteSegments(),
+  },
+  {
+    name: "records-of-three-bytes",
+    shows:
+      "Records so small that the four bytes of the message's header lie in two of them.",
+    packets: new Connection().open().client(0, records(ordinary, 3)).packets,
+  },
+  {
+    name: "sslv2",
+    shows:
+      "A ClientHello in the record format of SSL 2.0 (RFC 5246, appendix E.2): reported, without a fingerprint.",
+    packets: new Connection().open().client(0, sslv2()).packets,
+  },
+  {
+    name: "from-port-443",
+    shows:
+      "The client speaks from port 443 to another one: who is the client is told by the message.",
+    packets: new Connection({ sourcePort: 443, destinationPort: 50_000 }).open()
+      .client(0, records(ordinary)).packets,
+  },
+  {
+    name: "large-packet",
+    shows:
+      "One packet of 70 KB, as receive offloading joins them (BIG TCP leaves 0 as the IPv6 length): a ClientHello, early data and more.",
+    packets: new Connection({ source: "2001:db8::10", destination: "::1" })
+      .open().client(
+        0,
+        bytes(
+          records(clientHello({
+            extensions: [...ordinaryExtensions(), EXT.earlyData()],
+          })),
+          ...Array.from({ length: 5 }, () => [
+            [23, 3, 3],
+            vec16(new Uint8Array(14_000)),
+          ]).flat(),
+        ),
+      ).packets.map(({ ts, frame }) => {
+        if (frame.length > 65_535) frame.set([0, 0], 14 + 4);
+        return { ts, frame };
+      }),
   },
   {
     name: "no-syn",
@@ -223,43 +260,10 @@ export const cases: readonly Case[] = [
     ],
   },
   {
-    name: "starttls",
-    shows: "SMTP, then TLS on the same connection.",
-    packets: new Connection({ destinationPort: 25 }).open()
-      .server(0, "220 ready\r\n").client(0, "EHLO me\r\n")
-      .client(9, "STARTTLS\r\n").client(19, records(ordinary)).packets,
-  },
-  {
-    name: "proxy-protocol",
-    shows:
-      "A PROXY line before the ClientHello: proxy_src_ip is the client it names, src_ip stays the peer.",
-    packets: new Connection().open().client(
-      0,
-      bytes(
-        "PROXY TCP4 203.0.113.9 198.51.100.7 51000 443\r\n",
-        records(ordinary),
-      ),
-    ).packets,
-  },
-  {
     name: "no-tls",
     shows: "HTTP in clear text and a server's ServerHello: no event.",
     packets: new Connection().open().client(0, "GET / HTTP/1.1\r\n\r\n")
       .server(0, [22, 3, 3, 0, 4, 2, 0, 0, 0]).packets,
-  },
-  {
-    name: "vlan-and-vxlan",
-    shows:
-      "Two VLAN tags and a VXLAN tunnel: innermost addresses, `vlan` and `tunnel`.",
-    packets: tunnelled(),
-  },
-  {
-    name: "raw-ip",
-    shows: "Link type RAW: no link layer at all.",
-    linkType: 101,
-    packets: new Connection().open().client(0, records(ordinary)).packets.map((
-      packet,
-    ) => ({ ...packet, frame: packet.frame.subarray(14) })),
   },
   {
     name: "ip-fragments",
@@ -386,6 +390,13 @@ export const cases: readonly Case[] = [
   },
 ];
 
+/** All cases. */
+export const cases: readonly Case[] = [
+  ...layerCases,
+  ...streamCases,
+  ...preambleCases,
+];
+
 function reversed(stream: Uint8Array, size: number): Packet[] {
   const connection = new Connection().open();
   const wrong = new Uint8Array(100).fill(0xee);
@@ -396,6 +407,24 @@ function reversed(stream: Uint8Array, size: number): Packet[] {
     connection.client(at + 50, wrong);
   }
   return connection.client(0, stream.subarray(0, size)).packets;
+}
+
+function oneByteSegments(): Packet[] {
+  const connection = new Connection().open();
+  connection.client(0, [0, 0]).client(-1, [0]);
+  return connection.send(records(ordinary), 1).packets;
+}
+
+function sslv2(): Uint8Array {
+  const body = bytes(
+    [1, 0, 2],
+    u16(6),
+    u16(0),
+    u16(16),
+    [1, 0, 0x80, 7, 0, 0xc0],
+    new Uint8Array(16).fill(0x5a),
+  );
+  return bytes(u16(0x8000 | body.length), body);
 }
 
 function twoHellos(): Packet[] {
@@ -469,39 +498,33 @@ function cut(packets: readonly Packet[], length: number): Packet[] {
   }));
 }
 
-function tunnelled(): Packet[] {
-  return new Connection().open().client(0, records(ordinary)).packets.map(
-    (packet) => {
-      const vxlan = bytes([8, 0, 0, 0, 0, 0, 7, 0], packet.frame);
-      const udp = bytes(u16(5000), u16(4789), u16(8 + vxlan.length), [0, 0]);
-      const outer = ip("10.0.0.1", "10.0.0.2", 17, bytes(udp, vxlan));
-      const tagged = bytes(u16(7), u16(0x8100), u16(42), u16(0x0800), outer);
-      return { ts: packet.ts, frame: ethernet(0x88a8, tagged) };
-    },
-  );
-}
-
-/** The bytes of a case's capture file. */
-export function inputOf(one: Case): Uint8Array<ArrayBuffer> {
-  return pcapFile(one.packets, one.linkType);
+/** Name of a case's capture file, and its bytes. */
+export function inputOf(
+  { packets, linkType }: Case,
+): { file: string; bytes: Uint8Array<ArrayBuffer> } {
+  return typeof linkType === "object"
+    ? { file: "input.pcapng", bytes: pcapngFile(packets, linkType) }
+    : { file: "input.pcap", bytes: pcapFile(packets, linkType) };
 }
 
 /** What the program prints for a case, its path left out. */
-export function outputOf(name: string): string {
-  const path = new URL(`${name}/input.pcap`, CASES).pathname;
+export function outputOf(one: Case): string {
+  const { file } = inputOf(one);
+  const path = new URL(`${one.name}/${file}`, CASES).pathname;
   return eventsOfFile(path).text.replaceAll(
     JSON.stringify(path),
-    '"input.pcap"',
+    JSON.stringify(file),
   );
 }
 
 async function write(one: Case): Promise<void> {
   const folder = new URL(`${one.name}/`, CASES);
   await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeFile(new URL("input.pcap", folder), inputOf(one));
+  const { file, bytes } = inputOf(one);
+  await Deno.writeFile(new URL(file, folder), bytes);
   await Deno.writeTextFile(
     new URL("expected.ndjson", folder),
-    outputOf(one.name),
+    outputOf(one),
   );
   await Deno.writeTextFile(
     new URL("README.md", folder),

@@ -13,11 +13,10 @@ import {
   extension,
   ordinaryExtensions,
   type Packet,
-  type Part,
   pcapFile,
+  pcapngFile,
   records,
   u16,
-  u32,
   vec16,
 } from "./packets.ts";
 
@@ -110,44 +109,18 @@ export function seedsOf(target: Target): Uint8Array[] {
       ]);
     case "file":
       return cases.flatMap(({ packets, linkType = 1 }) => {
-        const file = pcapFile(packets, linkType);
+        const file = pcapFile(
+          packets,
+          typeof linkType === "number" ? linkType : 1,
+        );
         const batch = bytes([linkType === 1 ? 0 : 1, 0], file.subarray(24));
         return [
           batch,
           bytes([0x80, 100], file),
-          bytes([0x80, 1], pcapng(packets)),
+          bytes([0x80, 1], pcapngFile(packets, [1, 1])),
         ];
       });
   }
-}
-
-/** A pcapng file (draft-ietf-opsawg-pcapng) of two interfaces, which take turns. */
-function pcapng(packets: readonly Packet[]): Uint8Array {
-  const little = (value: number): number[] => u32(value).reverse();
-  const block = (type: number, ...content: Part[]): Uint8Array => {
-    const body = bytes(...content);
-    const padding = new Uint8Array((4 - body.length % 4) % 4);
-    const length = little(12 + body.length + padding.length);
-    return bytes(little(type), length, body, padding, length);
-  };
-  const noLength = new Uint8Array(8).fill(255);
-  const resolution = [9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0];
-  return bytes(
-    block(0x0a0d0d0a, little(0x1a2b3c4d), [1, 0, 0, 0], noLength),
-    block(1, little(1), little(65_535)),
-    block(1, little(1), little(65_535), resolution),
-    ...packets.map(({ frame }, index) =>
-      block(
-        6,
-        little(index % 2),
-        little(0x5f000),
-        little(index),
-        little(frame.length),
-        little(frame.length),
-        frame,
-      )
-    ),
-  );
 }
 
 function isIp(frame: Uint8Array): boolean {

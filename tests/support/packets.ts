@@ -160,6 +160,43 @@ export function pcapFile(
   return file;
 }
 
+/**
+ * A pcapng file (draft-ietf-opsawg-pcapng) of `packets`, each on an interface of its own link type;
+ * time in nanoseconds.
+ */
+export function pcapngFile(
+  packets: readonly Packet[],
+  linkTypes: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  const little = (value: number): number[] => u32(value).reverse();
+  const block = (type: number, ...content: Part[]): Uint8Array => {
+    const body = bytes(...content);
+    const padding = new Uint8Array((4 - body.length % 4) % 4);
+    const length = little(12 + body.length + padding.length);
+    return bytes(little(type), length, body, padding, length);
+  };
+  const noLength = new Uint8Array(8).fill(255);
+  const nanoseconds = [9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0];
+  return bytes(
+    block(0x0a0d0d0a, little(0x1a2b3c4d), [1, 0, 0, 0], noLength),
+    ...linkTypes.map((linkType) =>
+      block(1, little(linkType), little(262_144), nanoseconds)
+    ),
+    ...packets.map(({ ts, frame, wire }, index) => {
+      const ticks = BigInt(ts) * 1000n;
+      return block(
+        6,
+        little(index % linkTypes.length),
+        little(Number(ticks >> 32n)),
+        little(Number(ticks & 0xffff_ffffn)),
+        little(frame.length),
+        little(wire ?? frame.length),
+        frame,
+      );
+    }),
+  );
+}
+
 /** `payload` as Ethernet of `etherType`. */
 export function ethernet(
   etherType: number,

@@ -61,15 +61,15 @@ fn gre(span: Span<'_>) -> Inside<'_> {
     let ether_type = u16::from_be_bytes([*type0, *type1]);
     let mut header = options.saturating_mul(4).saturating_add(4);
     // ERSPAN type I has no header of its own; it is told by the missing sequence number.
-    let layer = if ether_type == 0x88be && flags & 0x10 == 0 {
-        Layer::Ethernet
+    let (kind, layer) = if ether_type == 0x88be && flags & 0x10 == 0 {
+        (Tunnel::Erspan, Layer::Ethernet)
     } else {
-        Layer::EtherType(ether_type)
+        (Tunnel::Gre, Layer::EtherType(ether_type))
     };
     if flags & 0x40 != 0 {
         header = header.saturating_add(4);
     }
-    Some((Tunnel::Gre, layer, span.skip(header)?))
+    Some((kind, layer, span.skip(header)?))
 }
 
 /// Geneve (RFC 8926, section 3.4).
