@@ -8,6 +8,8 @@ import {
   databaseOptions,
   openDatabase,
 } from "../lib/clickhouse.ts";
+import { integer } from "../lib/config.ts";
+import { KINDS } from "../store/reference_files.ts";
 import { CONFIG_DIR, type Invocation } from "../lib/program.ts";
 import { passwordFile } from "./host_config.ts";
 import type { PartConfig, PartName } from "./parts.ts";
@@ -22,6 +24,27 @@ export const schema = v.strictObject({
   ),
   clickhouse: clickhouseSection("ja4"),
   app: clickhouseSection("app"),
+  reference: v.optional(
+    v.strictObject({
+      /** What `ja4ctl reference load` loads beside what ships. */
+      sources: v.optional(
+        v.array(
+          v.strictObject({
+            kind: v.picklist(KINDS),
+            from: v.string("expected a file, an address or a publisher"),
+            name: v.optional(v.string("expected a name")),
+            score: v.optional(integer(1, 100)),
+            days: v.optional(integer(1, 3650)),
+            operator: v.optional(v.string("expected a name")),
+            ua_token: v.optional(v.string("expected a text")),
+          }),
+          "expected a list of sources",
+        ),
+        [],
+      ),
+    }),
+    {},
+  ),
 });
 
 /** Options of a command line, by long name. */

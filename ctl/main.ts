@@ -1,14 +1,16 @@
 /** `deno task ja4ctl COMMAND`: administration of this host. @module */
+import { DatabaseError } from "../lib/clickhouse.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Command, openWith, schema } from "./command.ts";
 import { doctor } from "./commands/doctor.ts";
 import { grants } from "./commands/grants.ts";
 import { login } from "./commands/login.ts";
+import { reference } from "./commands/reference.ts";
 import { setup } from "./commands/setup.ts";
 import { readConfigs } from "./host_config.ts";
 
-const COMMANDS: readonly Command[] = [doctor, grants, login, setup];
+const COMMANDS: readonly Command[] = [doctor, grants, login, reference, setup];
 
 /** The program. */
 export const program: Program<typeof schema> = {
@@ -40,16 +42,25 @@ export const program: Program<typeof schema> = {
       );
     }
     const configs = await readConfigs(config.ctl.config_dir);
-    return await command.run(
-      {
-        config,
-        configs,
-        signal,
-        open: (account) => openWith(config[account], configs.store),
-      },
-      args,
-      options,
-    );
+    try {
+      return await command.run(
+        {
+          config,
+          configs,
+          signal,
+          open: (account) => openWith(config[account], configs.store),
+        },
+        args,
+        options,
+      );
+    } catch (thrown) {
+      if (!(thrown instanceof DatabaseError)) throw thrown;
+      throw new FatalError(
+        thrown.retry === "reject" ? "dataFormat" : "unavailable",
+        `Cannot do it at ${config.clickhouse.url}: ${thrown.message}`,
+        { cause: thrown },
+      );
+    }
   },
 };
 

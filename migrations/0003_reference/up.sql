@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_networks {{on_cluster}}
 )
 ENGINE = {{replicated_global:ReplacingMergeTree(loaded_at)}}
 PARTITION BY source
-ORDER BY prefix
+ORDER BY (prefix, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Autonomous system and country of networks';
 
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_reputation {{on_cluster}}
 )
 ENGINE = {{replicated_global:ReplacingMergeTree(loaded_at)}}
 PARTITION BY source
-ORDER BY prefix
+ORDER BY (prefix, source)
 TTL expires_at DELETE
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Address reputation lists';
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_ja4 {{on_cluster}}
 )
 ENGINE = {{replicated_global:ReplacingMergeTree(loaded_at)}}
 PARTITION BY source
-ORDER BY ja4
+ORDER BY (ja4, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Clients known by their JA4';
 
@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.ref_bots {{on_cluster}}
 )
 ENGINE = {{replicated_global:ReplacingMergeTree(loaded_at)}}
 PARTITION BY source
-ORDER BY (name, prefix)
+ORDER BY (name, prefix, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Networks of bots whose operators publish them';
 
@@ -66,7 +66,7 @@ COMMENT 'Networks of bots whose operators publish them';
 CREATE DICTIONARY IF NOT EXISTS {{db}}.dict_networks {{on_cluster}}
 (prefix String, asn UInt32 DEFAULT 0, as_org String DEFAULT '')
 PRIMARY KEY prefix
-SOURCE(CLICKHOUSE(QUERY 'SELECT prefix, argMax(r.asn, (source != \'shipped\', loaded_at)) AS asn, argMax(r.as_org, (source != \'shipped\', loaded_at)) AS as_org FROM {{db}}.ref_networks AS r WHERE r.asn != 0 GROUP BY prefix'{{dict_auth}}))
+SOURCE(CLICKHOUSE(QUERY 'SELECT prefix, argMax(r.asn, (source != \'shipped\', loaded_at)) AS asn, argMax(r.as_org, (source != \'shipped\', loaded_at)) AS as_org FROM {{db}}.ref_networks AS r WHERE r.asn != 0 OR r.as_org != \'\' GROUP BY prefix'{{dict_auth}}))
 LAYOUT(IP_TRIE) LIFETIME(MIN 300 MAX 600);
 
 CREATE DICTIONARY IF NOT EXISTS {{db}}.dict_countries {{on_cluster}}

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS ja4.ref_networks ON CLUSTER 'main'
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', loaded_at)
 PARTITION BY source
-ORDER BY prefix
+ORDER BY (prefix, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Autonomous system and country of networks';
 
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS ja4.ref_reputation ON CLUSTER 'main'
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', loaded_at)
 PARTITION BY source
-ORDER BY prefix
+ORDER BY (prefix, source)
 TTL expires_at DELETE
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Address reputation lists';
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS ja4.ref_ja4 ON CLUSTER 'main'
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', loaded_at)
 PARTITION BY source
-ORDER BY ja4
+ORDER BY (ja4, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Clients known by their JA4';
 
@@ -57,14 +57,14 @@ CREATE TABLE IF NOT EXISTS ja4.ref_bots ON CLUSTER 'main'
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', loaded_at)
 PARTITION BY source
-ORDER BY (name, prefix)
+ORDER BY (name, prefix, source)
 SETTINGS non_replicated_deduplication_window = 100
 COMMENT 'Networks of bots whose operators publish them';
 
 CREATE DICTIONARY IF NOT EXISTS ja4.dict_networks ON CLUSTER 'main'
 (prefix String, asn UInt32 DEFAULT 0, as_org String DEFAULT '')
 PRIMARY KEY prefix
-SOURCE(CLICKHOUSE(QUERY 'SELECT prefix, argMax(r.asn, (source != \'shipped\', loaded_at)) AS asn, argMax(r.as_org, (source != \'shipped\', loaded_at)) AS as_org FROM ja4.ref_networks AS r WHERE r.asn != 0 GROUP BY prefix' USER 'ja4' PASSWORD 'a secret'))
+SOURCE(CLICKHOUSE(QUERY 'SELECT prefix, argMax(r.asn, (source != \'shipped\', loaded_at)) AS asn, argMax(r.as_org, (source != \'shipped\', loaded_at)) AS as_org FROM ja4.ref_networks AS r WHERE r.asn != 0 OR r.as_org != \'\' GROUP BY prefix' USER 'ja4' PASSWORD 'a secret'))
 LAYOUT(IP_TRIE) LIFETIME(MIN 300 MAX 600);
 
 CREATE DICTIONARY IF NOT EXISTS ja4.dict_countries ON CLUSTER 'main'
