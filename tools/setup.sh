@@ -88,6 +88,7 @@ check_all() {
   need test wanted fonts-jetbrains-mono jetbrains-mono-fonts has_file '/usr/share/fonts/*/jetbrains-mono*/*' '/usr/share/fonts/jetbrains-mono*/*'
   need test required tcpdump tcpdump has_command tcpdump
   need test required iproute2 iproute has_command ip
+  need test required tshark wireshark-cli has_command tshark
   need test wanted nginx nginx has_command nginx
   need test wanted libnginx-mod-http-js nginx-mod-http-js has_file /usr/lib/nginx/modules/ngx_http_js_module.so '/usr/lib*/nginx/modules/ngx_http_js_module.so'
   need test wanted haproxy haproxy has_command haproxy
