@@ -9,8 +9,9 @@
  * @module
  */
 import { invariant } from "../lib/invariant.ts";
-import type { Hello } from "./hello.ts";
+import type { Hello, HelloHead } from "./hello.ts";
 import { hashWords, KEY_WORDS, KeyIndex, type KeyWords } from "./key_index.ts";
+import { TextArena } from "./text_arena.ts";
 
 /** State of an entry = the list it stands in. */
 export const STATE = {
@@ -55,7 +56,11 @@ export class ConnectionTable {
   readonly #seed: number;
   readonly #key: KeyWords = new Uint32Array(KEY_WORDS);
 
-  readonly #hello: (Hello | undefined)[];
+  readonly #head: (HelloHead | undefined)[];
+  readonly #arena = new TextArena();
+  /** Where the facts are, and their length. */
+  readonly #facts: Int32Array;
+  readonly #factsBytes: Uint32Array;
   /** Connection of the web server that owns the entry, or {@linkcode NO_CONN}. */
   readonly #conn: Float64Array;
   /** Milliseconds of the caller's clock, modulo 2^32. */
@@ -84,8 +89,10 @@ export class ConnectionTable {
     this.#limits = limits;
     this.#seed = seed;
     this.#index = new KeyIndex(entriesMax, seed);
-    this.#hello = new Array<Hello | undefined>(entriesMax);
-    this.#hello.fill(undefined);
+    this.#head = new Array<HelloHead | undefined>(entriesMax);
+    this.#head.fill(undefined);
+    this.#facts = new Int32Array(entriesMax);
+    this.#factsBytes = new Uint32Array(entriesMax);
     this.#conn = new Float64Array(entriesMax);
     this.#touched = new Uint32Array(entriesMax);
     this.#activity = new Int32Array(entriesMax);
@@ -121,11 +128,34 @@ export class ConnectionTable {
     return this.#older[entry] ?? NONE;
   }
 
-  /** The handshake of an entry that is held. */
+  /** What is compared of an entry that is held. */
+  head(entry: number): HelloHead {
+    const head = this.#head[entry];
+    invariant(head !== undefined, "a free entry was read");
+    return head;
+  }
+
+  /** All of an entry that is held. */
   hello(entry: number): Hello {
-    const hello = this.#hello[entry];
-    invariant(hello !== undefined, "a free entry was read");
-    return hello;
+    const facts = this.#arena.read(
+      this.#facts[entry] ?? NONE,
+      this.#factsBytes[entry] ?? 0,
+    );
+    const head = this.head(entry);
+    // Named, as a spread is several times slower.
+    return {
+      ts: head.ts,
+      src_ip: head.src_ip,
+      src_port: head.src_port,
+      dest_ip: head.dest_ip,
+      dest_port: head.dest_port,
+      transport: head.transport,
+      status: head.status,
+      client_random_hash: head.client_random_hash,
+      ja4_ro: head.ja4_ro,
+      sensor: head.sensor,
+      facts,
+    };
   }
 
   conn(entry: number): number {
@@ -143,7 +173,7 @@ export class ConnectionTable {
 
   /** Event time of the last request, at least that of the hello, microseconds to the millisecond. */
   activityTs(entry: number): number {
-    return this.hello(entry).ts + (this.#activity[entry] ?? 0) * 1000;
+    return this.head(entry).ts + (this.#activity[entry] ?? 0) * 1000;
   }
 
   /** Oldest entry of a state, or -1. */
@@ -189,15 +219,19 @@ export class ConnectionTable {
   /** Takes a handshake in, as the newest of its key. There must be room: see {@linkcode victim}. */
   open(
     key: KeyWords,
-    hello: Hello,
-    { bytes, nowMs }: { bytes: number; nowMs: number },
+    head: HelloHead,
+    { facts, bytes, nowMs }: {
+      facts: Uint8Array;
+      bytes: number;
+      nowMs: number;
+    },
   ): number {
     const entry = this.#free;
     invariant(entry >= 0, "the connection table is full");
     this.#free = this.#next[entry] ?? NONE;
     this.#older[entry] = this.#index.find(key);
     this.#index.put(key, entry);
-    this.#hello[entry] = hello;
+    this.#setHello(entry, head, facts);
     this.#conn[entry] = NO_CONN;
     this.#activity[entry] = 0;
     this.#bytes[entry] = bytes;
@@ -209,8 +243,9 @@ export class ConnectionTable {
   }
 
   /** Puts another handshake of the same connection in place of the one held. */
-  replace(entry: number, hello: Hello): void {
-    this.#hello[entry] = hello;
+  replace(entry: number, head: HelloHead, facts: Uint8Array): void {
+    this.#arena.release(this.#facts[entry] ?? NONE);
+    this.#setHello(entry, head, facts);
   }
 
   /** Gives the entry to a connection of the web server. */
@@ -220,7 +255,7 @@ export class ConnectionTable {
 
   /** Notes a request at event time `ts`. */
   noteActivity(entry: number, ts: number): void {
-    const afterMs = Math.floor((ts - this.hello(entry).ts) / 1000);
+    const afterMs = Math.floor((ts - this.head(entry).ts) / 1000);
     if (afterMs > (this.#activity[entry] ?? 0)) {
       this.#activity[entry] = Math.min(afterMs, 0x7fff_ffff);
     }
@@ -249,7 +284,8 @@ export class ConnectionTable {
     else this.#index.remove(key);
     this.#unlink(entry);
     this.#unlinkSource(entry, this.#bucketOf(key));
-    this.#hello[entry] = undefined;
+    this.#head[entry] = undefined;
+    this.#arena.release(this.#facts[entry] ?? NONE);
     this.#size--;
     this.#bytesHeld -= this.#bytes[entry] ?? 0;
     this.#next[entry] = this.#free;
@@ -272,6 +308,12 @@ export class ConnectionTable {
   /** Copies the key of an entry that is held. */
   keyOf(entry: number, key: KeyWords): void {
     this.#index.keyOf(entry, key);
+  }
+
+  #setHello(entry: number, head: HelloHead, facts: Uint8Array): void {
+    this.#head[entry] = head;
+    this.#facts[entry] = this.#arena.store(facts);
+    this.#factsBytes[entry] = facts.length;
   }
 
   #append(entry: number, state: State, nowMs: number): void {

@@ -74,7 +74,10 @@ Deno.test("ConnectionTable does what a list does, within its bounds", () => {
             table.remove(victim.entry);
           }
           const hello = helloOf(handshake({ ts: at(ms) }));
-          const entry = table.open(words, hello, { bytes: 700, nowMs: ms });
+          const entry = table.open(words, hello, {
+            facts: new TextEncoder().encode(hello.facts),
+            ...{ bytes: 700, nowMs: ms },
+          });
           assert.ok(!model.has(entry));
           model.set(entry, { key: key * 10 + source, hello, bytes: 700 });
         } else if (model.size > 0) {
@@ -91,7 +94,7 @@ Deno.test("ConnectionTable does what a list does, within its bounds", () => {
           table.size <= limits.entriesMax && table.bytes <= limits.bytesMax,
         );
         for (const [entry, { hello }] of model) {
-          assert.equal(table.hello(entry), hello);
+          assert.deepEqual(table.hello(entry), hello);
           assert.equal(table.conn(entry), NO_CONN);
         }
         for (let k = 0; k <= 5; k++) {
@@ -187,6 +190,7 @@ Deno.test.each([
     bytesMax: 1e6,
   }, 1);
   const entry = table.open(keyOf(1), helloOf(handshake()), {
+    facts: new Uint8Array(),
     bytes: 1,
     nowMs: sinceMs,
   });

@@ -1,7 +1,7 @@
 /**
  * A handshake as the join holds it: what matching compares, and everything else as the text that a
- * row will contain. A text has no pointers for the collector of garbage to follow, and needs no work
- * when it is written: a quarter of a million handshakes wait at a time, each for seconds or hours.
+ * row will contain. A text needs no work when it is written, and can be held where no collector of
+ * garbage looks: a quarter of a million handshakes wait at a time, each for seconds or hours.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type {
   UnixMicros,
 } from "../lib/events.ts";
 
-/** See the module's comment. */
-export interface Hello extends Connection {
+/** What is compared, and what a row says in another place than the handshake did. */
+export interface HelloHead extends Connection {
   readonly ts: UnixMicros;
   readonly transport: HandshakeEvent["transport"];
   readonly status: HandshakeStatus;
@@ -21,6 +21,10 @@ export interface Hello extends Connection {
   /** Kept where there is no `client_random_hash` to tell a repetition by. */
   readonly ja4_ro: string | undefined;
   readonly sensor: string;
+}
+
+/** See the module's comment. */
+export interface Hello extends HelloHead {
   /** {@linkcode handshakeFacts} */
   readonly facts: string;
 }
@@ -31,11 +35,8 @@ type Facts = Omit<
   keyof Connection | "event_type" | "ts" | "seq" | "sensor" | "boot"
 >;
 
-/** A handshake to be held; `facts` are made of the event if not given. */
-export function helloOf(
-  event: HandshakeEvent,
-  facts: string = handshakeFacts(event),
-): Hello {
+/** The part of a handshake that is compared. */
+export function helloHead(event: HandshakeEvent): HelloHead {
   const { client_random_hash } = event;
   return {
     ts: event.ts,
@@ -48,8 +49,12 @@ export function helloOf(
     client_random_hash,
     ja4_ro: client_random_hash === undefined ? event.ja4_ro : undefined,
     sensor: event.sensor,
-    facts,
   };
+}
+
+/** A handshake as rows contain it. */
+export function helloOf(event: HandshakeEvent): Hello {
+  return { ...helloHead(event), facts: handshakeFacts(event) };
 }
 
 /**

@@ -18,7 +18,7 @@ import type {
 import { readIp } from "../lib/ip.ts";
 import { forwardedClient } from "./client_address.ts";
 import { ConnectionTable, type Pressure, STATE } from "./connection_table.ts";
-import { type Hello, helloOf } from "./hello.ts";
+import { handshakeFacts, type Hello, helloHead } from "./hello.ts";
 import { HoldQueue } from "./hold_queue.ts";
 import { JoinClock } from "./join_clock.ts";
 import { Matcher } from "./join_match.ts";
@@ -34,6 +34,7 @@ import { KEY_WORDS, type KeyWords } from "./key_index.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { SequenceTracker } from "./sequence.ts";
 
+const encoder = new TextEncoder();
 /** Transports share addresses and ports without sharing connections. */
 const TRANSPORT = { tcp: 0, quic: 1, dtls: 2 } as const;
 /** Removals per list in one call of advance: bounds how long it takes. */
@@ -151,7 +152,7 @@ export class Join {
    * Takes a handshake. `bytes` is what it counts against `maxBytes`, `facts` what rows will contain
    * of it if that is known.
    */
-  handshake(event: HandshakeEvent, bytes: number, facts?: string): void {
+  handshake(event: HandshakeEvent, bytes: number, facts?: Uint8Array): void {
     const { counts } = this;
     counts.handshakes++;
     this.#captureHeardMs = this.#clock.nowMs;
@@ -167,14 +168,19 @@ export class Join {
     const newest = this.#table.newest(this.#key);
     if (newest >= 0 && this.#isRepeat(newest, event)) {
       counts.handshakesDiscarded.repeated++;
-      const held = this.#table.hello(newest);
+      const held = this.#table.head(newest);
       if (held.status !== "complete" && event.status === "complete") {
-        this.#table.replace(newest, helloOf(event, facts));
+        this.#table.replace(
+          newest,
+          helloHead(event),
+          facts ?? encoder.encode(handshakeFacts(event)),
+        );
       }
       return;
     }
     this.#makeRoom(bytes);
-    this.#table.open(this.#key, helloOf(event, facts), {
+    this.#table.open(this.#key, helloHead(event), {
+      facts: facts ?? encoder.encode(handshakeFacts(event)),
       bytes,
       nowMs: this.#clock.nowMs,
     });
@@ -267,6 +273,7 @@ export class Join {
       this.#setKey(hello, TRANSPORT[hello.transport] ?? TRANSPORT.tcp);
       if (table.victim(this.#key, bytes) !== undefined) continue;
       const entry = table.open(this.#key, hello, {
+        facts: encoder.encode(hello.facts),
         bytes,
         nowMs: this.#clock.nowMs,
       });
@@ -328,7 +335,7 @@ export class Join {
    * one's random (RFC 8446, section 4.1.2).
    */
   #isRepeat(entry: number, event: HandshakeEvent): boolean {
-    const held = this.#table.hello(entry);
+    const held = this.#table.head(entry);
     const random = event.client_random_hash;
     if (random !== undefined && held.client_random_hash !== undefined) {
       return random === held.client_random_hash;

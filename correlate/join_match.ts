@@ -59,7 +59,7 @@ export class Matcher {
       return this.#table.idleMs(entry, this.#clock.nowMs) <=
         acceptDelayMs + helloMaxDelayMs;
     }
-    const after = this.#table.hello(entry).ts - connTs;
+    const after = this.#table.head(entry).ts - connTs;
     return after >= -acceptDelayMs * 1000 && after <= helloMaxDelayMs * 1000;
   }
 
@@ -69,7 +69,7 @@ export class Matcher {
     if (this.#clock.isStepped) {
       return this.#table.idleMs(entry, this.#clock.nowMs) <= keepaliveTtlMs;
     }
-    return this.#table.hello(entry).ts <= ts + skewMs * 1000 &&
+    return this.#table.head(entry).ts <= ts + skewMs * 1000 &&
       ts - this.#table.activityTs(entry) <= keepaliveTtlMs * 1000;
   }
 }

@@ -12,6 +12,7 @@ const COMMA = 44;
 const SPACE = 32;
 const MESSAGES_MAX = 1024;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** A bounded number of messages in one buffer. Bytes that are no UTF-8 become U+FFFD. */
 export class MessageBatch {
@@ -87,12 +88,10 @@ export class MessageBatch {
     return text.slice(start - base, end - base);
   }
 
-  /** Text of message `i` from character `from` on without its last one, in memory of its own. */
-  inner(i: number, from: number): string {
-    if (!this.#ascii) return this.text(i).slice(from, -1);
-    return decoder.decode(
-      this.#bytes.subarray(this.#startOf(i) + from, this.#endOf(i) - 1),
-    );
+  /** Message `i` from character `from` on without its last one, as UTF-8. Valid as the batch is. */
+  inner(i: number, from: number): Uint8Array {
+    if (!this.#ascii) return encoder.encode(this.text(i).slice(from, -1));
+    return this.#bytes.subarray(this.#startOf(i) + from, this.#endOf(i) - 1);
   }
 
   #startOf(i: number): number {
