@@ -62,7 +62,8 @@ export function linesAfter(
   return block.subarray(complete);
 }
 
-function countLines(block: Uint8Array): number {
+/** Lines in a block. */
+export function countLines(block: Uint8Array): number {
   let lines = 0;
   for (
     let at = block.indexOf(NEWLINE);

@@ -163,6 +163,15 @@ export function captureRegistry(
         outlets.map((outlet) => [outlet.name, outlet.eventsDropped]),
       ),
   );
+  labelled(
+    "capture_events_repeated_total",
+    "Events sent again, because a reader left before it had read all",
+    "outlet",
+    () =>
+      Object.fromEntries(
+        outlets.map((outlet) => [outlet.name, outlet.eventsRepeated]),
+      ),
+  );
   new Gauge({
     name: "capture_interface_up",
     help: "Whether the interface is open and up",

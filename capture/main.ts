@@ -5,7 +5,7 @@
  * @module
  */
 import { basename, dirname, join, resolve } from "node:path";
-import { dropPrivileges, isRoot } from "../ffi/libc.ts";
+import { dropPrivileges, isRoot, kernelText } from "../ffi/libc.ts";
 import { checkFilter } from "../ffi/pcap.ts";
 import { FatalError } from "../lib/errors.ts";
 import { type Logger, startLog } from "../lib/log.ts";
@@ -169,10 +169,21 @@ function openOutlets(config: CaptureConfig, log: Logger): Outlet[] {
     const backlogBytesMax = section.backlog_bytes;
     outlets.push(new Outlet({ name, backlogBytesMax, open, log }));
   };
-  add("socket", socket, () => openSocket(socket.path));
+  const unreadMax = socketBytes();
+  add("socket", socket, () => openSocket(socket.path, unreadMax));
   add("file", file, () => openFile(file.path));
   add("stdout", stdout, openStdout);
   return outlets;
+}
+
+/** net.core.wmem_default where it cannot be read, and what the kernel may add to it. */
+const SOCKET_BYTES = { usual: 212_992, more: 65_536 } as const;
+
+/** Most bytes that lie unread in a UNIX socket. */
+function socketBytes(): number {
+  const text = kernelText("/proc/sys/net/core/wmem_default");
+  return SOCKET_BYTES.more +
+    (text === undefined ? SOCKET_BYTES.usual : Number(text));
 }
 
 function checkOutlets({ socket, file, stdout }: CaptureConfig): void {

@@ -6,15 +6,20 @@
  */
 import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { Backlog, linesAfter } from "./backlog.ts";
+import { Backlog, countLines, linesAfter } from "./backlog.ts";
 
 /** What an outlet writes to. */
 export interface Target {
   /** Returns how many bytes it took. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
   close(): void;
-  /** Resolves when the other side is gone, where that can be seen without writing. */
-  readonly gone?: Promise<void>;
+  /**
+   * Resolves when the other side is gone, where that can be seen without writing; true if it left
+   * something unread.
+   */
+  readonly gone?: Promise<boolean>;
+  /** Most bytes that were taken and may lie unread. */
+  readonly unreadMax?: number;
 }
 
 /** What an {@linkcode Outlet} is made of. */
@@ -39,7 +44,10 @@ export class Outlet {
   readonly #backlog: Backlog;
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
+  /** What was written last and may lie unread. */
+  readonly #sent = new SentTail();
   #target: Target | undefined;
+  #eventsRepeated = 0;
   #reopening = false;
   readonly #finished: Promise<void>;
 
@@ -58,6 +66,11 @@ export class Outlet {
   /** Events dropped because nobody read them in time. */
   get eventsDropped(): number {
     return this.#backlog.linesDropped;
+  }
+
+  /** Events sent again, because a reader left before it had read all. */
+  get eventsRepeated(): number {
+    return this.#eventsRepeated;
   }
 
   /** Bytes that wait. */
@@ -117,13 +130,17 @@ export class Outlet {
 
   /** Writes until it is to stop (and the backlog is empty) or to reopen. */
   async #write(target: Target): Promise<void> {
-    let gone = false;
-    target.gone?.then(() => {
-      gone = true;
+    let gone: "read all" | "left some" | undefined;
+    this.#sent.begin(target.unreadMax ?? 0);
+    target.gone?.then((unread) => {
+      gone = unread ? "left some" : "read all";
       this.#wake.resolve();
     });
     while (!this.#reopening) {
-      if (gone) throw new Error("the reader closed the connection");
+      if (gone !== undefined) {
+        if (gone === "left some") this.#repeat();
+        throw new Error("the reader closed the connection");
+      }
       const block = this.#backlog.take();
       if (block === undefined) {
         if (this.#stopping.signal.aborted) return;
@@ -138,9 +155,22 @@ export class Outlet {
         }
       } catch (thrown) {
         // A reader drops the line that breaks off; it is sent again from its start.
-        this.#backlog.putBack(linesAfter(block, written));
+        const rest = linesAfter(block, written);
+        this.#sent.push(block.subarray(0, block.length - rest.length));
+        this.#backlog.putBack(rest);
+        // Why the writing failed is known in a moment.
+        if (await target.gone) this.#repeat();
         throw thrown;
       }
+      this.#sent.push(block);
+    }
+  }
+
+  /** What the reader may not have read goes out again first, to whoever comes next. */
+  #repeat(): void {
+    for (const block of this.#sent.take().reverse()) {
+      this.#eventsRepeated += countLines(block);
+      this.#backlog.putBack(block);
     }
   }
 
@@ -158,22 +188,63 @@ export class Outlet {
   }
 }
 
-/** A UNIX stream socket on which someone listens. */
-export async function openSocket(path: string): Promise<Target> {
+/** Blocks written last, as many as may lie unread. */
+class SentTail {
+  #bytesMax = 0;
+  #blocks: Uint8Array<ArrayBuffer>[] = [];
+  #bytes = 0;
+
+  /** Begins with another reader, who has read nothing. */
+  begin(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
+    this.take();
+  }
+
+  push(block: Uint8Array<ArrayBuffer>): void {
+    if (this.#bytesMax === 0) return;
+    const read = Math.max(0, block.length - this.#bytesMax);
+    const kept = linesAfter(block, read);
+    this.#blocks.push(kept);
+    this.#bytes += kept.length;
+    // The oldest goes as soon as the others alone are all that can lie unread.
+    while (this.#bytes - (this.#blocks[0]?.length ?? 0) >= this.#bytesMax) {
+      this.#bytes -= this.#blocks.shift()?.length ?? 0;
+    }
+  }
+
+  /** All of them, oldest first; none are kept. */
+  take(): Uint8Array<ArrayBuffer>[] {
+    this.#bytes = 0;
+    return this.#blocks.splice(0);
+  }
+}
+
+/**
+ * A UNIX stream socket on which someone listens; at most `unreadMax` bytes lie in it unread.
+ *
+ * A reader that dies takes with it what it has not read. The kernel tells: reading then fails with
+ * ECONNRESET, where it gives the end after a reader that has read all.
+ */
+export async function openSocket(
+  path: string,
+  unreadMax: number,
+): Promise<Target> {
   const connection = await Deno.connect({ transport: "unix", path });
   return {
     write: (bytes) => connection.write(bytes),
     close: () => connection.close(),
     gone: endOf(connection),
+    unreadMax,
   };
 }
 
-/** Nothing is ever said to us, so whatever reading brings is the end. */
-async function endOf(connection: Deno.UnixConn): Promise<void> {
+/** Nothing is ever said to us, so whatever reading brings is the end; true if some was unread. */
+async function endOf(connection: Deno.UnixConn): Promise<boolean> {
   try {
     await connection.read(new Uint8Array(1));
-  } catch {
-    // Closed by us.
+    return false;
+  } catch (thrown) {
+    return thrown instanceof Deno.errors.ConnectionReset;
   }
 }
 

@@ -9,6 +9,9 @@ function bytes(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
+/** Bytes that may lie unread in a socket. */
+const UNREAD = 212_992 + 65_536;
+
 /** A reader of a UNIX stream socket. */
 function listen(path: string): {
   text(): string;
@@ -58,7 +61,7 @@ Deno.test("Outlet keeps events while nobody listens and sends them in order", as
   const outlet = new Outlet({
     name: "socket",
     backlogBytesMax: 1024,
-    open: () => openSocket(path),
+    open: () => openSocket(path, UNREAD),
     log,
   });
   outlet.push(bytes("1\n"));
@@ -84,7 +87,7 @@ Deno.test("Outlet drops the oldest events when nobody comes, and counts them", a
   const outlet = new Outlet({
     name: "socket",
     backlogBytesMax: 20,
-    open: () => openSocket(path),
+    open: () => openSocket(path, UNREAD),
     log,
   });
   for (let number = 100; number < 120; number++) {
@@ -154,7 +157,7 @@ Deno.test("Outlet.stop() ends within its time although nobody reads", async () =
   const outlet = new Outlet({
     name: "socket",
     backlogBytesMax: 64 * 1024 * 1024,
-    open: () => openSocket(path),
+    open: () => openSocket(path, UNREAD),
     log,
   });
   using _connection = await listener.accept();
@@ -162,4 +165,81 @@ Deno.test("Outlet.stop() ends within its time although nobody reads", async () =
   const beginMs = performance.now();
   await outlet.stop();
   ok(performance.now() - beginMs < 2000);
+});
+
+Deno.test("Outlet sends again what a reader left unread, in order and without a gap", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/network.socket`;
+  const outlet = new Outlet({
+    name: "socket",
+    backlogBytesMax: 16 * 1024 * 1024,
+    open: () => openSocket(path, UNREAD),
+    log,
+  });
+  const line = (number: number): string =>
+    `{"seq":${number},"fill":"${"x".repeat(900)}"}\n`;
+  const count = 2000;
+  const seen: number[] = [];
+  /** Reads `bytes` bytes or more, then dies. */
+  const read = async (bytesMin: number): Promise<void> => {
+    using listener = Deno.listen({ transport: "unix", path });
+    using connection = await listener.accept();
+    const buffer = new Uint8Array(65_536);
+    let text = "";
+    for (let got = 0; got < bytesMin;) {
+      const length = await connection.read(buffer) ?? 0;
+      text += new TextDecoder().decode(buffer.subarray(0, length));
+      got += length;
+    }
+    // A reader drops the line that breaks off.
+    for (const whole of text.split("\n").slice(0, -1)) {
+      seen.push(JSON.parse(whole).seq);
+    }
+    await Deno.remove(path);
+  };
+  for (let number = 1; number <= count; number++) {
+    outlet.push(bytes(line(number)));
+  }
+  await read(1000);
+  strictEqual(outlet.eventsDropped, 0);
+  await read(300_000);
+  await read(700_000);
+  ok(outlet.eventsRepeated > 100, `${outlet.eventsRepeated}`);
+  using reader = listen(path);
+  await eventually(
+    "the rest",
+    () => reader.text().endsWith(line(count)),
+  );
+  for (const whole of reader.text().split("\n").slice(0, -1)) {
+    seen.push(JSON.parse(whole).seq);
+  }
+  // Nothing is lost; each reader is told things in order.
+  deepStrictEqual(
+    [...new Set(seen)].sort((a, b) => a - b),
+    Array.from({ length: count }, (_, index) => index + 1),
+  );
+  strictEqual(outlet.eventsDropped, 0);
+  await outlet.stop();
+});
+
+Deno.test("Outlet repeats nothing to a reader who had read all", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/network.socket`;
+  const outlet = new Outlet({
+    name: "socket",
+    backlogBytesMax: 1024,
+    open: () => openSocket(path, UNREAD),
+    log,
+  });
+  outlet.push(bytes("1\n2\n"));
+  {
+    using reader = listen(path);
+    await eventually("both", () => reader.text() === "1\n2\n");
+  }
+  await eventually("the loss", () => !outlet.connected);
+  outlet.push(bytes("3\n"));
+  using reader = listen(path);
+  await eventually("the third", () => reader.text() === "3\n");
+  strictEqual(outlet.eventsRepeated, 0);
+  await outlet.stop();
 });

@@ -79,13 +79,13 @@ Deno.test.each([{ workers: 1 }, { workers: 2 }])(
     );
     strictEqual((await daemon.stop()).code, 0);
 
-    const files = [...Deno.readDirSync(kept)].map(({ name }) => name).sort()
-      .map((name) => `${kept}/${name}`);
+    const files = (await Array.fromAsync(Deno.readDir(kept)))
+      .map(({ name }) => `${kept}/${name}`).sort();
     ok(files.length >= 2, `${files.length} files`);
     let read = 0;
     for (const path of files) {
       match(path, /\/case_\d{8}T\d{9}Z_\d{5}\.pcapng$/);
-      ok(Deno.statSync(path).size <= 1024 * 1024);
+      ok((await Deno.stat(path)).size <= 1024 * 1024);
       const { code, stdout, stderr } = await run("tcpdump", [
         ...["-n", "-q", "-r", path, "tcp"],
       ]);
@@ -97,7 +97,7 @@ Deno.test.each([{ workers: 1 }, { workers: 2 }])(
 
     // A connection may lie across two files; read as one they give what was reported live.
     const whole = `${folder.path}/whole.pcapng`;
-    const parts = files.map((path) => Deno.readFileSync(path));
+    const parts = await Promise.all(files.map((path) => Deno.readFile(path)));
     await Deno.writeFile(whole, new Uint8Array(await new Blob(parts).bytes()));
     const { events, failure } = eventsOfFile(whole);
     strictEqual(failure, undefined);
