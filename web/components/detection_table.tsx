@@ -269,6 +269,7 @@ function Row(
           class="row-link"
           data-row={row.id}
           data-ja4={row.ja4}
+          title={printable(row.title)}
           href={withRange(`/detections/${row.id}`, url)}
         >
           <bdi>{printable(row.title)}</bdi>

@@ -15,22 +15,20 @@ import {
 import type {
   Ja4Facts,
   Ja4Lists,
-  Ja4Neighbour,
   Ja4Neighbours,
+  Ja4Signals,
   Ja4UseRow,
 } from "../data/ja4.ts";
 import { decodeSectionA, ja4Parts } from "../data/ja4_decode.ts";
 import type { TimeRange } from "../data/range.ts";
-import { withRange } from "../data/range.ts";
 import type { Traffic } from "../data/traffic.ts";
 import { termOf } from "../data/value_actions.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { compact, count, percent, plural } from "./format.ts";
 import { DetectionLines, UsePanel, UserAgentTable } from "./lists.tsx";
-import { usePage } from "./page_view.ts";
 import { Card, Empty, ErrorCard, Panel } from "./panel.tsx";
-import { Ago } from "./text.tsx";
+import { NeighboursPanel, SignalsPanel } from "./ja4_relations.tsx";
 import { ClientBadge } from "./top_panels.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
 import { WeekHoursPanel } from "./week_hours.tsx";
@@ -46,6 +44,7 @@ export interface FingerprintPageData {
   readonly addresses: Loaded<Ja4UseRow[]>;
   readonly hosts: Loaded<Ja4UseRow[]>;
   readonly neighbours: Loaded<Ja4Neighbours>;
+  readonly signals: Loaded<Ja4Signals>;
   readonly detections: Loaded<DetectionLine[]>;
   readonly week: Loaded<WeekHours>;
 }
@@ -103,6 +102,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
         </Panel>
         <WeekHoursPanel week={data.week} class="span-8" />
         <NeighboursPanel ja4={ja4} neighbours={data.neighbours} />
+        <SignalsPanel signals={data.signals} />
         <UsePanel
           title="Addresses"
           head="Address"
@@ -293,53 +293,5 @@ function CodeList(
         </ol>
       )}
     </section>
-  );
-}
-
-function NeighboursPanel(
-  { ja4, neighbours }: { ja4: string; neighbours: Loaded<Ja4Neighbours> },
-): VNode {
-  const { b, c } = ja4Parts(ja4);
-  return (
-    <Panel title="Neighbours" class="span-8 flush" loaded={neighbours}>
-      {({ sameB, sameBTotal, sameC, sameCTotal }) => (
-        <div class="neighbours">
-          <h3>
-            Same ciphers <span class="ja4-b mono">{b}</span>{" "}
-            <span class="muted">{count(sameBTotal)}</span>
-          </h3>
-          <NeighbourList rows={sameB} />
-          <h3>
-            Same extensions <span class="ja4-c mono">{c}</span>{" "}
-            <span class="muted">{count(sameCTotal)}</span>
-          </h3>
-          <NeighbourList rows={sameC} />
-        </div>
-      )}
-    </Panel>
-  );
-}
-
-function NeighbourList({ rows }: { rows: readonly Ja4Neighbour[] }): VNode {
-  const { url } = usePage();
-  if (rows.length === 0) {
-    return (
-      <p class="muted">
-        None that is kept. <a href={withRange("/", url)}>Overview</a>
-      </p>
-    );
-  }
-  return (
-    <ul>
-      {rows.map((row) => (
-        <li key={row.ja4}>
-          <Ja4Link ja4={row.ja4} />
-          <span class="muted">
-            {row.client === "" ? "" : `${printable(row.client)} · `}
-            <Ago ms={row.lastSeenMs} />
-          </span>
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -104,8 +104,8 @@ export function Ja4Card(data: Ja4CardData): VNode {
         {ja4Neighbours.ok
           ? (
             <span>
-              Same b: {count(ja4Neighbours.value.sameBTotal)} JA4 · Same c:{" "}
-              {count(ja4Neighbours.value.sameCTotal)} JA4
+              Same b: {count(ja4Neighbours.value.b.total)} JA4 · Same c:{" "}
+              {count(ja4Neighbours.value.c.total)} JA4
             </span>
           )
           : null}

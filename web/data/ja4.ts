@@ -1,7 +1,7 @@
 /** One fingerprint: its lists, who sends it, under which names, and what is like it. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { ask, askOne, ipText } from "./ask.ts";
+import { ask, askOne, ipText, scoredIn } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
 import { ja4Parts } from "./ja4_decode.ts";
 import type { TimeRange } from "./range.ts";
@@ -195,39 +195,167 @@ export interface Ja4Neighbour {
   readonly ja4: string;
   readonly client: string;
   readonly lastSeenMs: number;
+  /** What its ClientHello has more and less; undefined while the lists of either are not captured. */
+  readonly difference?: Ja4Difference;
 }
 
-/** Fingerprints that share section b (the same ciphers) or c (the same extensions and algorithms). */
-export interface Ja4Neighbours {
-  readonly sameB: readonly Ja4Neighbour[];
-  readonly sameBTotal: number;
-  readonly sameC: readonly Ja4Neighbour[];
-  readonly sameCTotal: number;
-}
+/** Code points that one ClientHello offers and another does not. */
+export type Ja4Difference = Readonly<
+  Record<
+    "cipher_suites" | "extensions" | "signature_algorithms",
+    { readonly more: readonly number[]; readonly less: readonly number[] }
+  >
+>;
+
+/** Fingerprints that share section a (version, counts, ALPN), b (ciphers) or c (extensions and algorithms). */
+export type Ja4Neighbours = Readonly<
+  Record<
+    "a" | "b" | "c",
+    { readonly rows: readonly Ja4Neighbour[]; readonly total: number }
+  >
+>;
 
 /** Neighbours shown a section. */
-const NEIGHBOURS = 8;
+const NEIGHBOURS = 6;
+
+type Lists = Pick<
+  Ja4Lists,
+  "cipher_suites" | "extensions" | "signature_algorithms"
+>;
 
 /** {@linkcode Ja4Neighbours} of `ja4` within all that is kept. */
 export async function loadJa4Neighbours(
   db: Database,
   ja4: string,
 ): Promise<Ja4Neighbours> {
-  const { b, c } = ja4Parts(ja4);
-  const rows = await ask<Ja4Neighbour & { same_b: 0 | 1; same_c: 0 | 1 }>(
-    db,
-    sql`SELECT ja4, dictGet('dict_ja4', 'label', tuple(toString(ja4))) AS client,
-        toFloat64(toUnixTimestamp64Milli(max(last_seen))) AS lastSeenMs,
-        splitByChar('_', ja4)[2] = ${b} AS same_b, splitByChar('_', ja4)[3] = ${c} AS same_c
-      FROM clients_1h WHERE ja4 != '' AND ja4 != ${ja4} AND (same_b OR same_c)
-      GROUP BY ja4 ORDER BY lastSeenMs DESC LIMIT 1000`,
-  );
-  const sameB = rows.filter((row) => row.same_b === 1);
-  const sameC = rows.filter((row) => row.same_c === 1);
+  const { a, b, c } = ja4Parts(ja4);
+  const [rows, own] = await Promise.all([
+    ask<
+      & Omit<Ja4Neighbour, "difference">
+      & Lists
+      & Record<"same_a" | "same_b" | "same_c", 0 | 1>
+    >(
+      db,
+      sql`SELECT ja4, client, last_ms AS lastSeenMs, same_a, same_b, same_c,
+          cipher_suites, extensions, signature_algorithms
+        FROM (
+          SELECT toString(ja4) AS ja4, dictGet('dict_ja4', 'label', tuple(ja4)) AS client,
+            toFloat64(toUnixTimestamp64Milli(max(last_seen))) AS last_ms,
+            splitByChar('_', ja4)[1] = ${a} AS same_a, splitByChar('_', ja4)[2] = ${b} AS same_b,
+            splitByChar('_', ja4)[3] = ${c} AS same_c
+          FROM clients_1h WHERE ja4 != '' AND ja4 != ${ja4} AND (same_a OR same_b OR same_c)
+          GROUP BY ja4 ORDER BY last_ms DESC LIMIT 1000
+        ) AS seen
+        LEFT JOIN (
+          SELECT ja4, cipher_suites, extensions, signature_algorithms FROM ja4_catalog FINAL
+        ) AS catalog USING (ja4)
+        ORDER BY lastSeenMs DESC`,
+    ),
+    loadJa4Lists(db, ja4),
+  ]);
+  const of = (name: "same_a" | "same_b" | "same_c"): Ja4Neighbours["a"] => {
+    const all = rows.filter((row) => row[name] === 1);
+    return {
+      total: all.length,
+      rows: all.slice(0, NEIGHBOURS).map((row) => ({
+        ja4: row.ja4,
+        client: row.client,
+        lastSeenMs: row.lastSeenMs,
+        ...(own === undefined || row.cipher_suites.length === 0
+          ? {}
+          : { difference: differenceOf(row, own) }),
+      })),
+    };
+  };
+  return { a: of("same_a"), b: of("same_b"), c: of("same_c") };
+}
+
+/** What `other` offers more and less than `own`. */
+export function differenceOf(other: Lists, own: Lists): Ja4Difference {
+  const between = (name: keyof Lists): Ja4Difference["extensions"] => ({
+    more: other[name].filter((code) => !own[name].includes(code)),
+    less: own[name].filter((code) => !other[name].includes(code)),
+  });
   return {
-    sameB: sameB.slice(0, NEIGHBOURS),
-    sameBTotal: sameB.length,
-    sameC: sameC.slice(0, NEIGHBOURS),
-    sameCTotal: sameC.length,
+    cipher_suites: between("cipher_suites"),
+    extensions: between("extensions"),
+    signature_algorithms: between("signature_algorithms"),
+  };
+}
+
+/** How a fingerprint compares with all others of a range. */
+export interface Ja4Signals {
+  /** Shares of its requests, 0..1; undefined without requests. */
+  readonly http2?: number;
+  readonly claimsBrowser?: number;
+  readonly notModified?: number;
+  readonly withoutCookie?: number;
+  /** Share of its scored requests that are anomalous; undefined if none is scored. */
+  readonly anomalous?: number;
+  /** Places among the fingerprints of the range, 1 the most. */
+  readonly ranks: Readonly<Record<"requests" | "addresses" | "hosts", number>>;
+  /** Fingerprints of the range. */
+  readonly of: number;
+}
+
+/** {@linkcode Ja4Signals} of `ja4` in `range`. */
+export async function loadJa4Signals(
+  db: Database,
+  ja4: string,
+  range: TimeRange,
+): Promise<Ja4Signals> {
+  const [shares, ranks, scored] = await Promise.all([
+    askOne<
+      Record<"n" | "http2" | "browser" | "cached" | "bare", number>
+    >(
+      db,
+      sql`SELECT toFloat64(count()) AS n, toFloat64(countIf(http_version IN ('2', '3'))) AS http2,
+          toFloat64(countIf(ua_family IN ('chrome', 'firefox', 'safari', 'edge', 'opera'))) AS browser,
+          toFloat64(countIf(status_code = 304)) AS cached, toFloat64(countIf(cookie_count = 0)) AS bare
+        FROM http_events
+        WHERE ts >= ${range.from} AND ts < ${range.to} AND ja4 = ${ja4} AND match != 'tls_only'`,
+    ),
+    askOne<Record<"of" | "requests" | "addresses" | "hosts", number>>(
+      db,
+      sql`SELECT toFloat64(count()) AS of,
+          toFloat64(1 + countIf(n > mine.1)) AS requests, toFloat64(1 + countIf(ips > mine.2)) AS addresses,
+          toFloat64(1 + countIf(names > mine.3)) AS hosts
+        FROM (
+          SELECT n, ips, names, (anyIf(n, own) OVER (), anyIf(ips, own) OVER (), anyIf(names, own) OVER ()) AS mine
+          FROM (
+            SELECT ja4 = ${ja4} AS own, sum(entity_5m.requests) AS n, uniqExact(src_ip) AS ips,
+              uniqExact(http_host) AS names
+            FROM entity_5m WHERE bucket >= ${
+        bucketStart(range)
+      } AND bucket < ${range.to} AND ja4 != '' GROUP BY ja4
+          )
+        )`,
+    ),
+    askOne<{ n: number; bad: number }>(
+      db,
+      sql`SELECT toFloat64(sum(requests)) AS n,
+          toFloat64(sumIf(requests, traffic_class = 'anomalous')) AS bad
+        FROM scores FINAL WHERE ${
+        scoredIn(range.from, range.to)
+      } AND ja4 = ${ja4}`,
+    ),
+  ]);
+  const n = shares?.n ?? 0;
+  return {
+    of: ranks?.of ?? 0,
+    ranks: {
+      requests: ranks?.requests ?? 0,
+      addresses: ranks?.addresses ?? 0,
+      hosts: ranks?.hosts ?? 0,
+    },
+    ...(shares === undefined || n === 0 ? {} : {
+      http2: shares.http2 / n,
+      claimsBrowser: shares.browser / n,
+      notModified: shares.cached / n,
+      withoutCookie: shares.bare / n,
+    }),
+    ...(scored === undefined || scored.n === 0
+      ? {}
+      : { anomalous: scored.bad / scored.n }),
   };
 }

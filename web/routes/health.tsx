@@ -1,5 +1,5 @@
 import { page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { HealthPage } from "../components/health_page.tsx";
 import { PageContext } from "../components/page_view.ts";
 import { attemptAll } from "../data/ask.ts";
@@ -34,6 +34,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/entity.css")} />
       <title>System health · JA4 Platform</title>
     </Head>
     <HealthPage {...data} />

@@ -1,5 +1,5 @@
 import { page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { Overview } from "../components/overview.tsx";
 import { PageContext } from "../components/page_view.ts";
 import { attemptAll } from "../data/ask.ts";
@@ -65,6 +65,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/overview.css")} />
       <title>Overview · JA4 Platform</title>
     </Head>
     <Overview {...data} />

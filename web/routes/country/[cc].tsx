@@ -1,5 +1,5 @@
 import { HttpError } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { EntityPage, entityTitle } from "../../components/entity_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { entityPage } from "../../data/entity_page.ts";
@@ -26,6 +26,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/entity.css")} />
       <title>{`${entityTitle(data.entity)} · JA4 Platform`}</title>
     </Head>
     <EntityPage {...data} />

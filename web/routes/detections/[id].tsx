@@ -78,7 +78,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
-      <link rel="stylesheet" href={asset("/detections.css")} />
+      <link rel="stylesheet" href={asset("/detection.css")} />
       <title>{`${data.detection.id} · JA4 Platform`}</title>
     </Head>
     <DetectionPage {...data} />

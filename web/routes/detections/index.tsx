@@ -105,7 +105,7 @@ async function frozenIds(
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
-      <link rel="stylesheet" href={asset("/detections.css")} />
+      <link rel="stylesheet" href={asset("/inbox.css")} />
       <title>Detections · JA4 Platform</title>
     </Head>
     <DetectionList {...data} />

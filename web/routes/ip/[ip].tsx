@@ -1,5 +1,5 @@
 import { HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { AddressPage } from "../../components/address_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import {
@@ -53,6 +53,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/entity.css")} />
       <title>{`${data.ip} · JA4 Platform`}</title>
     </Head>
     <AddressPage {...data} />

@@ -1,5 +1,5 @@
 import { HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { FingerprintPage } from "../../components/fingerprint_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll } from "../../data/ask.ts";
@@ -11,6 +11,7 @@ import {
   loadJa4Hosts,
   loadJa4Lists,
   loadJa4Neighbours,
+  loadJa4Signals,
   loadJa4UserAgents,
 } from "../../data/ja4.ts";
 import { pageRange, pageView } from "../../data/page.ts";
@@ -40,6 +41,7 @@ export const handler = define.handlers({
       addresses: loadJa4Addresses(db, ja4, range),
       hosts: loadJa4Hosts(db, ja4, range),
       neighbours: loadJa4Neighbours(db, ja4),
+      signals: loadJa4Signals(db, ja4, range),
       detections: loadDetectionsOf(db, entitySql(entity)),
       week: loadWeekHours(db, entity, range),
     });
@@ -55,6 +57,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/entity.css")} />
       <title>{`${data.ja4} · JA4 Platform`}</title>
     </Head>
     <FingerprintPage {...data} />

@@ -1,5 +1,5 @@
 import { HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { PageContext } from "../../components/page_view.ts";
 import { UserAgentPage } from "../../components/user_agent_page.tsx";
 import { attemptAll } from "../../data/ask.ts";
@@ -40,6 +40,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
+      <link rel="stylesheet" href={asset("/entity.css")} />
       <title>User agent · JA4 Platform</title>
     </Head>
     <UserAgentPage {...data} />

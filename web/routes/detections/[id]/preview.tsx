@@ -33,7 +33,7 @@ export default define.page<typeof handler>((
 ) => (
   <PageContext.Provider value={view}>
     <Head>
-      <link rel="stylesheet" href={asset("/detections.css")} />
+      <link rel="stylesheet" href={asset("/inbox.css")} />
       <title>{`${preview.detection.id} · JA4 Platform`}</title>
     </Head>
     <div class="page-head">
