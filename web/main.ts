@@ -21,6 +21,7 @@ import { SessionStore } from "./auth/session_store.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { LiveHub } from "./live_hub.ts";
 import { askLive } from "./live_query.ts";
+import { runRules } from "./rule_runner.ts";
 import { provide, type Services } from "./services.ts";
 import { EXPORTS_MAX } from "./data/export.ts";
 import { Searches } from "./searches.ts";
@@ -105,6 +106,7 @@ export function createProgram(
         config.web.public_url ?? url,
         signal,
       );
+      const rules = runRules({ app, log, now: services.now, signal });
       await aborted(signal);
       services.live[Symbol.dispose]();
       await Promise.race([
@@ -112,6 +114,7 @@ export function createProgram(
         new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, 500))),
       ]);
       await firstAdmin;
+      await rules;
     },
   };
 }

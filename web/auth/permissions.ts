@@ -55,6 +55,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/hosts/:host": { GET: "read" },
   "/ua/:hash": { GET: "read" },
   "/value": { GET: "read" },
+  "/rules": { GET: "read", POST: "triage" },
   "/health": { GET: "read" },
 
   "/explore": { GET: "read" },

@@ -60,6 +60,7 @@ export function DetectionList(
             current: view === query.view,
           }))}
         />
+        <a class="btn rules-link" href="/rules">Rules</a>
       </div>
       <Done />
       <Filters query={query} />

@@ -19,6 +19,7 @@ import { Done, NOTHING_DONE } from "./done_notice.tsx";
 import { clock, count, day, dayClock, zoneLabel } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { Ja4Card, type Ja4CardData } from "./ja4_card.tsx";
+import { LikeItCard, type ScopeTrial } from "./like_it_card.tsx";
 import { usePage } from "./page_view.ts";
 import { ReasonsCard } from "./reasons_card.tsx";
 import { RequestsCard } from "./requests_card.tsx";
@@ -35,6 +36,8 @@ export interface DetectionPageData {
   /** Whose requests are shown, and how many of them are kept. */
   readonly client: RequestFilter;
   readonly stored: Loaded<number>;
+  /** After a verdict against the detector: rules for what comes like it. */
+  readonly likeIt: Loaded<ScopeTrial[]> | undefined;
   readonly neighbours: Loaded<Neighbours | undefined>;
   readonly fingerprint: Omit<Ja4CardData, "ja4">;
 }
@@ -66,6 +69,9 @@ export function DetectionPage(data: DetectionPageData): VNode {
           />
         </div>
         <div class="span-8 stack">
+          {data.likeIt === undefined || !mayTriage
+            ? null
+            : <LikeItCard scopes={data.likeIt} />}
           <SourceCard detection={detection} facts={data.source} />
           <Ja4Card ja4={detection.ja4} {...data.fingerprint} />
           <ActivityCard

@@ -2,7 +2,7 @@ import { HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { DetectionPage } from "../../components/detection_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attemptAll } from "../../data/ask.ts";
+import { attempt, attemptAll } from "../../data/ask.ts";
 import {
   loadDetection,
   loadNeighbours,
@@ -21,6 +21,7 @@ import { countRequests, loadRequests } from "../../data/requests.ts";
 import { isDetectionId } from "../../data/search.ts";
 import { loadTriageHistory } from "../../data/triage.ts";
 import { triagePost } from "../../data/triage_post.ts";
+import { scopesOf, tryRule } from "../../data/triage_rules.ts";
 import { readForm } from "../../form.ts";
 import { define } from "../../utils.ts";
 
@@ -55,8 +56,20 @@ export const handler = define.handlers({
         ja4Neighbours: loadJa4Neighbours(db, ja4),
         userAgents: loadJa4UserAgents(db, ja4, day),
       });
+    // A verdict against the detector: what comes like it need not be looked at again.
+    const against = detection.verdict === "false_positive" ||
+      detection.verdict === "benign_bot";
+    const likeIt = against
+      ? await attempt(Promise.all(
+        scopesOf(detection).map(async (scope) => ({
+          ...scope,
+          trial: await tryRule(db, scope.query, ctx.state.now()),
+        })),
+      ))
+      : undefined;
     return page({
       view: pageView(ctx),
+      likeIt,
       detection,
       source,
       requests,
