@@ -19,6 +19,7 @@ import {
   listenForEvents,
   startDaemon,
 } from "./support/capture.ts";
+import { makeCertificate } from "./support/certificate.ts";
 import {
   clientHello,
   EXT,
@@ -29,22 +30,6 @@ import { run } from "./support/network.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const asRoot = needs(isRoot(), "needs root to capture packets");
-
-/** A certificate for localhost, valid for a day, and its key; both PEM. */
-async function makeCertificate(
-  folder: string,
-): Promise<{ key: string; cert: string }> {
-  const [key, cert] = [`${folder}/key.pem`, `${folder}/cert.pem`];
-  await run("openssl", [
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
-    ...["-nodes", "-keyout", key, "-out", cert, "-days", "1"],
-    ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-  ]);
-  return {
-    key: await Deno.readTextFile(key),
-    cert: await Deno.readTextFile(cert),
-  };
-}
 
 /** A TLS server that notes where its clients come from. */
 async function startServer(
