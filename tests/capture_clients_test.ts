@@ -235,7 +235,7 @@ async function compare(client: Client, count: number): Promise<number> {
     const { post_quantum, hello_segments, out_of_order } = event;
     deepStrictEqual(
       { post_quantum, hello_segments, out_of_order },
-      { post_quantum: true, hello_segments: 2, out_of_order: undefined },
+      { post_quantum: true, hello_segments: 2, out_of_order: false },
     );
   }
   ok(postQuantum >= count, `${postQuantum} of ${count}`);
