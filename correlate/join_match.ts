@@ -36,31 +36,49 @@ export class Matcher {
     return entry;
   }
 
-  /** The newest handshake at the right time that belongs to no other connection, or -1. */
-  unowned(key: KeyWords, { conn, conn_ts, ts }: RequestEvent): number {
+  /** The handshake at the right time that belongs to no other connection, or -1. */
+  unowned(key: KeyWords, request: RequestEvent): number {
     const table = this.#table;
+    const { conn, conn_ts, ts } = request;
     const single = this.#options.cardinality === "one_to_one";
+    let best = -1;
+    let bestUs = Infinity;
     let entry = table.newest(key);
     for (; entry >= 0; entry = table.older(entry)) {
       if (conn !== undefined && table.conn(entry) !== NO_CONN) continue;
       if (single && table.state(entry) > STATE.lone) continue;
-      const fits = conn_ts === undefined
-        ? this.#inWindow(entry, ts)
-        : this.#afterAccept(entry, conn_ts);
-      if (fits) return entry;
+      if (conn_ts === undefined) {
+        if (this.#inWindow(entry, ts)) return entry;
+      } else {
+        const distanceUs = this.#fromAccept(entry, conn_ts, ts);
+        if (distanceUs >= bestUs) continue;
+        best = entry;
+        bestUs = distanceUs;
+      }
     }
-    return -1;
+    return best;
   }
 
-  /** Connection match: the hello came with the accept, a little before or after it. */
-  #afterAccept(entry: number, connTs: number): boolean {
-    const { acceptDelayMs, helloMaxDelayMs } = this.#options;
+  /**
+   * Connection match: the hello came with the accept, a little before or after it, and not behind
+   * the request. How far it is from the accept, microseconds; Infinity where it does not fit. The
+   * nearest counts: where a port is used again soon, the newest may be that of the next connection.
+   */
+  #fromAccept(entry: number, connTs: number, ts: number): number {
+    const { acceptDelayMs, helloMaxDelayMs, skewMs } = this.#options;
     if (this.#clock.isStepped) {
-      return this.#table.idleMs(entry, this.#clock.nowMs) <=
-        acceptDelayMs + helloMaxDelayMs;
+      // By arrival: the newest of those that came lately.
+      const idleMs = this.#table.idleMs(entry, this.#clock.nowMs);
+      return idleMs <= acceptDelayMs + helloMaxDelayMs
+        ? idleMs * 1000
+        : Infinity;
     }
-    const after = this.#table.head(entry).ts - connTs;
-    return after >= -acceptDelayMs * 1000 && after <= helloMaxDelayMs * 1000;
+    const helloTs = this.#table.head(entry).ts;
+    const afterUs = helloTs - connTs;
+    return afterUs >= -acceptDelayMs * 1000 &&
+        afterUs <= helloMaxDelayMs * 1000 && helloTs <= ts + skewMs * 1000
+      ? Math.abs(afterUs)
+      : Infinity;
   }
 
   /** Window match: the hello came before the request, the last request not too long ago. */

@@ -4,6 +4,7 @@ import type { RequestEvent } from "../lib/events.ts";
 import type { Hello } from "./hello.ts";
 import { Join } from "./join.ts";
 import { checkLaw, describe, sum } from "./join_testing.ts";
+import { randomOf, runPortReuse } from "./port_reuse.ts";
 import {
   at,
   connectionEnd,
@@ -154,5 +155,148 @@ Deno.test("a scanner evicts its own handshakes and nobody else's", () => {
   }
   assert.equal(join.counts.matched.conn, 200);
   assert.equal(join.counts.evicted.source_quota, 49_900);
+  checkLaw(join);
+});
+
+Deno.test("with conn_ts no request is joined with another connection's hello", () => {
+  let total = 0;
+  fc.assert(
+    fc.property(
+      fc.record({
+        connections: fc.integer({ min: 1, max: 300 }),
+        clients: fc.integer({ min: 1, max: 3 }),
+        portsPerClient: fc.integer({ min: 1, max: 3 }),
+        // A port is not used again within two seconds of its last use (accept_delay_ms).
+        pauseMinMs: fc.constant(2000),
+        pauseMaxMs: fc.integer({ min: 2000, max: 60_000 }),
+        requestsMax: fc.integer({ min: 1, max: 5 }),
+        helloLoss: fc.constantFrom(0, 0.05, 0.5),
+        requestLoss: fc.constantFrom(0, 0.05, 0.5),
+        delayMaxMs: fc.constantFrom(0, 50, 900, 3000),
+        acceptDelayMaxMs: fc.constantFrom(0, 100, 1900),
+        durationMaxMs: fc.constantFrom(0, 200, 30_000),
+        hasConn: fc.constant(true),
+      }),
+      fc.integer(),
+      (traffic, seed) => {
+        const found = runPortReuse(traffic, randomOf(seed), {
+          captureTimeoutMs: Infinity,
+        });
+        total += found.requests;
+        assert.equal(found.wrong, 0);
+        assert.ok(found.right <= found.matchable);
+        // Nothing is missed where everything comes in time.
+        if (traffic.delayMaxMs <= 900 && traffic.durationMaxMs <= 200) {
+          assert.equal(found.right, found.matchable);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert.ok(total > 10_000, `${total} requests`);
+});
+
+Deno.test("a step of the clock by an hour, either way, costs at most 1 % of the matches", () => {
+  for (const stepMs of [3_600_000, -3_600_000]) {
+    const rows = { matched: 0, orphans: 0 };
+    const join = new Join(
+      testOptions({ maxTls: 65_536, maxPendingHttp: 65_536 }),
+      (joined) => {
+        if (joined.match === "none") rows.orphans++;
+        else rows.matched++;
+      },
+    );
+    const random = randomOf(7);
+    const connections = 20_000;
+    const arrivals: { ms: number; make: () => void }[] = [];
+    for (let n = 0; n < connections; n++) {
+      const ms = n * 3;
+      const place = { src_ip: `10.1.${n >> 8 & 255}.${n & 255}`, src_port: 5 };
+      // What the clocks of the producers say: stepped in the middle.
+      const clock = (ms: number): number => ms + (ms < 30_000 ? 0 : stepMs);
+      const acceptMs = ms + random() * 50;
+      const hello = handshake({
+        ...{ ...place, ts: at(clock(ms)), seq: n + 1 },
+        client_random_hash: `${n}`,
+      });
+      const made = request({
+        ...{ ...place, conn: n, conn_ts: at(clock(acceptMs)) },
+        ts: at(clock(acceptMs + 5)),
+      });
+      arrivals.push({
+        ms: ms + random() * 100,
+        make: () => join.handshake(hello, 600),
+      }, {
+        ms: acceptMs + 5 + random() * 100,
+        make: () => join.request(made),
+      });
+    }
+    arrivals.sort((a, b) => a.ms - b.ms);
+    for (const { ms, make } of arrivals) {
+      const wall = ms + (ms < 30_000 ? 0 : stepMs);
+      join.advance(ms, START_US + wall * 1000);
+      make();
+    }
+    join.advance(80_000, START_US + (80_000 + stepMs) * 1000);
+    join.finish();
+    const share = rows.matched / connections;
+    assert.ok(share >= 0.99, `${share} after a step of ${stepMs} ms`);
+  }
+});
+
+Deno.test("a scanner with 50 000 hellos a second for ten seconds leaves the others joined", () => {
+  let matched = 0;
+  const join = new Join(
+    testOptions({
+      maxTls: 262_144,
+      maxPendingHttp: 65_536,
+      perSourceMax: 4096,
+    }),
+    (joined) => {
+      if (joined.match === "conn") matched++;
+    },
+  );
+  const facts = new TextEncoder().encode('"transport":"tcp"');
+  const hello = handshake({ sensor: "scan" });
+  const clients = 10_000;
+  let scanned = 0;
+  // A millisecond a step: 50 hellos of the scanner, one of another client, its request 900 ms later.
+  for (let ms = 0; ms < clients + 900; ms++) {
+    join.advance(ms, START_US + ms * 1000);
+    for (let n = 0; n < 50 && ms < clients; n++, scanned++) {
+      join.handshake(
+        {
+          ...hello,
+          ...{
+            src_ip: "203.0.113.66" as typeof hello.src_ip,
+            seq: scanned + 1,
+          },
+          ...{ src_port: scanned % 60_000, ts: at(ms) },
+          client_random_hash: `s${scanned}`,
+        },
+        600,
+        facts,
+      );
+    }
+    const place = (n: number): Record<string, unknown> => ({
+      ...{ src_ip: `10.2.${n >> 8}.${n & 255}`, ts: at(n) },
+    });
+    if (ms < clients) {
+      join.handshake(
+        handshake({ ...place(ms), seq: ms + 1, client_random_hash: `c${ms}` }),
+        600,
+      );
+    }
+    const late = ms - 900;
+    if (late >= 0) {
+      join.request(request({
+        ...{ ...place(late), conn: late, conn_ts: at(late) },
+      }));
+    }
+  }
+  assert.equal(scanned, 500_000);
+  assert.ok(join.counts.evicted.source_quota > 400_000);
+  // A client that shares the scanner's place in the hash of sources shares its quota.
+  assert.ok(matched >= clients * 0.999, `${matched} of ${clients} are joined`);
   checkLaw(join);
 });
