@@ -516,6 +516,42 @@ Deno.test(
 );
 
 Deno.test(
+  "with a slow reader and with one whose socket file is gone, each drop is in the count",
+  HTTPD,
+  async () => {
+    await using site = await startSite({ extra: ONE_CHILD });
+    const urls = Array.from({ length: 900 }, (_, i) => `${site.http}/?${i}`);
+    // Slower than the events come, so that the longest usual queue (512) fills up.
+    const socket = Deno.listenDatagram({
+      transport: "unixpacket",
+      path: site.socketPath,
+    });
+    await Deno.chmod(site.socketPath, 0o666);
+    const taken: { seq: number; events_dropped?: number }[] = [];
+    const reading = (async () => {
+      for await (const [bytes] of socket) {
+        taken.push(JSON.parse(new TextDecoder().decode(bytes)));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    })();
+    await curl(urls);
+    // Its file goes; the reader lives on and is sent to.
+    await Deno.remove(site.socketPath);
+    const last = await eventually("counts that add up", async () => {
+      await curl([`${site.http}/rest`]);
+      const newest = taken.at(-1);
+      if (newest?.events_dropped === undefined || newest.seq < 900) return;
+      return newest.seq - newest.events_dropped === taken.length
+        ? newest
+        : undefined;
+    }, 30_000);
+    ok((last.events_dropped ?? 0) > 0 && taken.length > 0);
+    socket.close();
+    await reading;
+  },
+);
+
+Deno.test(
   "trouble and its end are one line an interval and child, whatever happens",
   HTTPD,
   async () => {

@@ -1,0 +1,412 @@
+/**
+ * What mod_reqin_log costs httpd: `deno task bench module`.
+ *
+ * Three servers, alike but for the module off, the module on, and mod_log_config writing the
+ * combined log to a file instead. They take turns within each round and the medians are of rounds.
+ *
+ * - CPU of httpd's children per request, and requests per second, for a small file, 10 KB over TLS and
+ *   a handler that computes for 1 ms; keep-alive, one request at a time on a connection, nine headers as
+ *   a browser sends them; a reader that keeps up. `send` pays for waking the reader.
+ * - Latency of a request with no reader, one that is stopped, one that is slow, and one whose socket
+ *   file was removed: requests go to the two servers in turn, one by one, so that both meet the same
+ *   noise. Quantiles of a block of requests, medians of blocks.
+ *
+ * @module
+ */
+import { temporaryFolder } from "../lib/testing.ts";
+import {
+  buildModule,
+  type Httpd,
+  type HttpdOptions,
+  makeCertificates,
+  startHttpd,
+} from "../tests/support/httpd.ts";
+
+const ROUNDS = 9;
+/** Each with one request at a time: fewer than the shortest queue of the kernel holds. */
+const CONNECTIONS = 4;
+/** Requests of each server in a block, whose quantiles are compared, and blocks. */
+const TIMED = 1000;
+const BLOCKS = 25;
+
+/** The last byte of each answer; in no header of it. */
+const LAST = 0x7e;
+
+type Arm = "off" | "on" | "log";
+
+interface Workload {
+  readonly name: string;
+  readonly path: string;
+  readonly tls: boolean;
+  /** In one turn. */
+  readonly requests: number;
+}
+
+const WORKLOADS: readonly Workload[] = [
+  { name: "small", path: "/small.html", tls: false, requests: 20_000 },
+  { name: "tls_10k", path: "/large.html", tls: true, requests: 10_000 },
+  { name: "handler_1ms", path: "/handler", tls: false, requests: 1000 },
+];
+
+function requestText(path: string): string {
+  return [
+    `GET ${path} HTTP/1.1`,
+    "Host: localhost",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language: en-US,en;q=0.5",
+    "Accept-Encoding: gzip, deflate, br",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-Site: same-origin",
+    "Cookie: sid=abcdefghijklmnopqrstuvwxyz0123456789; theme=dark; _ga=GA1.2.3.4",
+    "Referer: https://www.example.com/some/path",
+    "\r\n",
+  ].join("\r\n");
+}
+
+/**
+ * A reader of events in a process of its own: takes all, or one in `pauseMs`. Says "ready", and how
+ * many it took when its input ends.
+ */
+const READER = `
+const [path, pauseMs] = Deno.args;
+const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+Deno.chmodSync(path, 0o666);
+console.log("ready");
+let events = 0;
+(async () => {
+  const buffer = new Uint8Array(65536);
+  while (true) {
+    await socket.receive(buffer);
+    events++;
+    if (pauseMs > 0) await new Promise((done) => setTimeout(done, pauseMs));
+  }
+})();
+await Deno.stdin.read(new Uint8Array(1));
+console.log(events);
+Deno.exit(0);`;
+
+/** A module of Lua that computes for a millisecond, as an application does. */
+const HANDLER = `
+require "apache2"
+function handle(r)
+  local stop = os.clock() + 0.001
+  while os.clock() < stop do end
+  r.content_type = "text/plain"
+  r.headers_out["Content-Length"] = "1"
+  r:puts("~")
+  return apache2.OK
+end`;
+
+interface Reader {
+  readonly pid: number;
+  /** Ends it; how many events it took. */
+  end(): Promise<number>;
+}
+
+async function startReader(path: string, pauseMs = 0): Promise<Reader> {
+  // The program comes from a file, so that its input is free for the word to end.
+  const program = await Deno.makeTempFile({ suffix: ".js" });
+  await Deno.writeTextFile(program, READER);
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--unstable-net", program, path, String(pauseMs)],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const lines = process.stdout.pipeThrough(new TextDecoderStream())
+    .getReader();
+  await lines.read();
+  await Deno.remove(program);
+  return {
+    pid: process.pid,
+    async end() {
+      await process.stdin.close();
+      let text = "";
+      for (
+        let part = await lines.read();
+        !part.done;
+        part = await lines.read()
+      ) {
+        text += part.value;
+      }
+      await process.status;
+      return Number(text);
+    },
+  };
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ??
+    NaN;
+}
+
+function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** CPU microseconds of the threads of the children of `parent` so far. */
+async function childrenCpu(parent: number): Promise<number> {
+  const read = (path: string) => Deno.readTextFile(path).catch(() => "");
+  let nanos = 0;
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await read(`/proc/${name}/stat`);
+    const [, ppid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (Number(ppid) !== parent) continue;
+    for await (const thread of Deno.readDir(`/proc/${name}/task`)) {
+      // Exact, where the ticks of stat are samples.
+      const path = `/proc/${name}/task/${thread.name}/schedstat`;
+      nanos += Number((await read(path)).split(" ")[0]);
+    }
+  }
+  return nanos / 1000;
+}
+
+/** Sends a request and reads the answer. */
+async function exchange(
+  connection: Deno.Conn,
+  request: Uint8Array,
+  buffer: Uint8Array,
+): Promise<void> {
+  for (let rest = request; rest.length > 0;) {
+    rest = rest.subarray(await connection.write(rest));
+  }
+  while (true) {
+    const n = await connection.read(buffer);
+    if (n === null) throw new Error("httpd closed the connection");
+    if (buffer[n - 1] === LAST) return;
+  }
+}
+
+interface Turn {
+  readonly cpuUs: number;
+  readonly perSecond: number;
+}
+
+async function turn(
+  httpd: Httpd,
+  connect: (httpd: Httpd) => Promise<Deno.Conn>,
+  { path, requests }: Workload,
+): Promise<Turn> {
+  const request = new TextEncoder().encode(requestText(path));
+  const before = await childrenCpu(httpd.pid);
+  const startMs = performance.now();
+  await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
+    using connection = await connect(httpd);
+    const buffer = new Uint8Array(262_144);
+    for (let i = 0; i < requests / CONNECTIONS; i++) {
+      await exchange(connection, request, buffer);
+    }
+  }));
+  const seconds = (performance.now() - startMs) / 1000;
+  return {
+    cpuUs: (await childrenCpu(httpd.pid) - before) / requests,
+    perSecond: requests / seconds,
+  };
+}
+
+function print(
+  figure: {
+    name: string;
+    value: number;
+    unit: string;
+    baseline: number;
+    ratio: number;
+    [more: string]: string | number;
+  },
+): void {
+  const round = (value: number) => Number(value.toPrecision(4));
+  // deno-lint-ignore no-console -- the line is the result
+  console.log(JSON.stringify({
+    ...figure,
+    value: round(figure.value),
+    baseline: round(figure.baseline),
+    ratio: Number(figure.ratio.toFixed(3)),
+    command: "deno task bench module",
+  }));
+}
+
+type Servers = Readonly<Record<Arm, Httpd>>;
+
+/** CPU and throughput of each workload. */
+async function measureCost(
+  servers: Servers,
+  { socketPath, caCerts }: { socketPath: string; caCerts: string[] },
+): Promise<void> {
+  const reader = await startReader(socketPath);
+  const arms = ["off", "on", "log"] as const;
+  let requests = 0;
+  for (const workload of WORKLOADS) {
+    const connect = workload.tls
+      ? ({ tlsPort: port }: Httpd) =>
+        Deno.connectTls({ hostname: "localhost", port, caCerts })
+      : ({ port }: Httpd) => Deno.connect({ hostname: "127.0.0.1", port });
+    const turns: Record<Arm, Turn[]> = { off: [], on: [], log: [] };
+    for (let round = 0; round <= ROUNDS; round++) {
+      for (const arm of arms) {
+        const one = await turn(servers[arm], connect, workload);
+        if (arm === "on") requests += workload.requests;
+        // The first round warms up.
+        if (round > 0) turns[arm].push(one);
+      }
+    }
+    const cpu = (arm: Arm) => median(turns[arm].map(({ cpuUs }) => cpuUs));
+    const paired = (arm: Arm, of: (turn: Turn) => number) =>
+      median(
+        turns[arm].map((turn, i) => of(turn) / of(turns.off[i] ?? turn)),
+      );
+    for (const arm of ["on", "log"] as const) {
+      const what = arm === "on" ? "module" : "mod_log_config";
+      const extra = median(
+        turns[arm].map((turn, i) => turn.cpuUs - (turns.off[i]?.cpuUs ?? 0)),
+      );
+      print({
+        name: `${what}_cpu_${workload.name}`,
+        value: extra,
+        unit: "us/request more",
+        baseline: cpu("off"),
+        ratio: 1 / paired(arm, ({ cpuUs }) => cpuUs),
+      });
+      print({
+        name: `${what}_throughput_${workload.name}`,
+        value: median(turns[arm].map(({ perSecond }) => perSecond)),
+        unit: "requests/s",
+        baseline: median(turns.off.map(({ perSecond }) => perSecond)),
+        ratio: paired(arm, ({ perSecond }) => perSecond),
+      });
+    }
+  }
+  const taken = await reader.end();
+  print({
+    name: "module_events_taken",
+    value: taken,
+    unit: "events",
+    baseline: requests,
+    ratio: taken / requests,
+  });
+}
+
+/** Microseconds that requests to both servers took, one by one in turn. */
+async function latencies(
+  servers: Servers,
+): Promise<{ off: number[]; on: number[] }> {
+  const request = new TextEncoder().encode(requestText("/small.html"));
+  const times: Record<"off" | "on", number[]> = { off: [], on: [] };
+  const buffer = new Uint8Array(65_536);
+  const connect = ({ port }: Httpd) =>
+    Deno.connect({ hostname: "127.0.0.1", port });
+  using off = await connect(servers.off);
+  using on = await connect(servers.on);
+  const one = async (arm: "off" | "on"): Promise<void> => {
+    const startMs = performance.now();
+    await exchange(arm === "off" ? off : on, request, buffer);
+    times[arm].push((performance.now() - startMs) * 1000);
+  };
+  for (let i = 0; i < TIMED; i++) {
+    // Who goes first changes, so that neither always finds the caches of the other.
+    const [first, second] = i % 2 === 0
+      ? ["off", "on"] as const
+      : ["on", "off"] as const;
+    await one(first);
+    await one(second);
+  }
+  return times;
+}
+
+/** Latency where the reader fails. */
+async function measureLatency(
+  servers: Servers,
+  socketPath: string,
+): Promise<void> {
+  const states = {
+    none: () => Promise.resolve(undefined),
+    stopped: async () => {
+      const reader = await startReader(socketPath);
+      Deno.kill(reader.pid, "SIGSTOP");
+      return reader;
+    },
+    slow: () => startReader(socketPath, 10),
+    removed: async () => {
+      const reader = await startReader(socketPath);
+      await Deno.remove(socketPath);
+      return reader;
+    },
+  } as const;
+  for (const [state, start] of Object.entries(states)) {
+    const reader = await start();
+    const blocks: { off: number[]; on: number[] }[] = [];
+    for (let i = 0; i < BLOCKS; i++) blocks.push(await latencies(servers));
+    if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
+    await reader?.end();
+    await Deno.remove(socketPath).catch(() => {}); // it was not there
+    for (const [name, q] of [["p50", 0.5], ["p99", 0.99]] as const) {
+      const of = (arm: "off" | "on") =>
+        median(blocks.map((block) => quantile(block[arm], q)));
+      print({
+        name: `module_latency_${name}_reader_${state}`,
+        value: of("on"),
+        unit: "us",
+        baseline: of("off"),
+        ratio: median(
+          blocks.map(({ on, off }) => quantile(on, q) / quantile(off, q)),
+        ),
+      });
+    }
+  }
+}
+
+async function start(
+  folder: string,
+  shared: Pick<HttpdOptions, "modulePath" | "socketPath" | "certificates">,
+  extra: string,
+): Promise<Httpd> {
+  const root = `${folder}/htdocs`;
+  await Deno.mkdir(root, { recursive: true });
+  const body = new Uint8Array(10_240).fill(0x61);
+  body[body.length - 1] = LAST;
+  await Deno.writeFile(`${root}/large.html`, body);
+  await Deno.writeFile(`${root}/small.html`, body.slice(-5));
+  await Deno.writeTextFile(`${folder}/handler.lua`, HANDLER);
+  return await startHttpd({
+    ...shared,
+    folder,
+    documentRoot: root,
+    extra: `LoadModule lua_module \${JA4_MODULES}/mod_lua.so
+LuaMapHandler /handler ${folder}/handler.lua handle
+${extra}
+`,
+  });
+}
+
+async function main(): Promise<void> {
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await Deno.chmod(folder, 0o755);
+  const socketPath = `${folder}/http.socket`;
+  const shared = {
+    modulePath: await buildModule(),
+    socketPath,
+    certificates: await makeCertificates(folder),
+  };
+  await using off = await start(
+    `${folder}/off`,
+    shared,
+    "JsonSockLogEnabled Off",
+  );
+  await using on = await start(`${folder}/on`, shared, "JsonSockLogEnabled On");
+  await using log = await start(
+    `${folder}/log`,
+    shared,
+    `JsonSockLogEnabled Off
+CustomLog ${folder}/log/access.log "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\""`,
+  );
+  const servers = { off, on, log };
+  const caCerts = [await Deno.readTextFile(shared.certificates.authority)];
+  await measureCost(servers, { socketPath, caCerts });
+  await measureLatency(servers, socketPath);
+}
+
+if (import.meta.main) await main();
