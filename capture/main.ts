@@ -29,8 +29,8 @@ export const program: Program<typeof captureSchema> = {
   name: "capture",
   summary: "Captures TLS ClientHellos and sends their fingerprints",
   help:
-    `  -w, --write FILE    keep what is captured in FILE_TIME_NUMBER, a ring of pcapng
-                      files bounded by [evidence] file_bytes and files
+    `  -w, --write FILE    keep what is captured as a ring of pcapng files, named after FILE
+                      and bounded by [evidence] file_bytes and files
 `,
   options: { write: { type: "string", short: "w" } },
   schema: captureSchema,
@@ -58,7 +58,7 @@ export const program: Program<typeof captureSchema> = {
           logReport(log, report);
       }
     };
-    const lanes = await Lanes.open({
+    const lanes = await openLanes({
       ...facts,
       capture: config.capture,
       evidence: evidencePath !== undefined,
@@ -117,6 +117,27 @@ export const program: Program<typeof captureSchema> = {
     }
   },
 };
+
+/** Whether this process was root once; what it is not any more stays so. */
+let droppedPrivileges = false;
+
+/** @throws {FatalError} as `Lanes.open`. */
+async function openLanes(
+  ...args: Parameters<typeof Lanes.open>
+): Promise<Lanes> {
+  try {
+    return await Lanes.open(...args);
+  } catch (thrown) {
+    if (!droppedPrivileges || !(thrown instanceof FatalError)) throw thrown;
+    if (thrown.exit !== "noPermission") throw thrown;
+    // Who started it as root can do so again; the configuration is not at fault.
+    throw new FatalError(
+      "unavailable",
+      "The changed configuration needs a restart: the interface cannot be opened again without root",
+      { cause: thrown },
+    );
+  }
+}
 
 function logReport(
   log: Logger,
@@ -256,6 +277,7 @@ function becomeUser(user: string, log: Logger): void {
     return;
   }
   dropPrivileges(user);
+  droppedPrivileges = true;
   log.info("Dropped privileges", { user });
 }
 

@@ -1,6 +1,6 @@
 /** The capture daemon on a network of its own: what it sees of it, and what befalls the interface. @module */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import type { HandshakeEvent } from "../lib/events.ts";
+import type { HandshakeEvent, IpAddress } from "../lib/events.ts";
 import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
 import { sendPackets } from "./support/blast.ts";
 import {
@@ -346,12 +346,16 @@ async function communityId(event: HandshakeEvent): Promise<string> {
   return `1:${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
 }
 
-/** Packets of one client each, and what must be told of it. */
-const ENCAPSULATED: readonly {
+interface Encapsulated {
   readonly name: string;
   readonly packets: readonly Packet[];
   readonly expected: Partial<HandshakeEvent>;
-}[] = (() => {
+}
+
+const V6 = { source: "2001:db8::10", destination: "2001:db8::443" };
+
+/** Packets of one client each, and what must be told of it. */
+const ENCAPSULATED: readonly Encapsulated[] = (() => {
   const hello = clientHello();
   const stream = records(hello);
   const tcp = (port: number): Packet[] =>
@@ -481,6 +485,27 @@ const ENCAPSULATED: readonly {
       ),
       expected: { transport: "dtls" },
     },
+    {
+      name: "Teredo",
+      packets: through(
+        new Connection({ ...V6, sourcePort: 2013 }).syn().send(stream, 300)
+          .packets,
+        (inner) => udp(3544, inner),
+      ),
+      expected: { tunnel: ["teredo"], src_ip: V6.source as IpAddress },
+    },
+    {
+      name: "L2TP",
+      packets: through(
+        tcp(2014),
+        (inner) =>
+          udp(
+            1701,
+            bytes([0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x21], inner),
+          ),
+      ),
+      expected: { tunnel: ["l2tp"] },
+    },
   ];
 })();
 
@@ -494,7 +519,7 @@ Deno.test({
       const [workers, looks] of [[1, false], [1, true], [2, true]] as const
     ) {
       const settings = looks
-        ? 'vlan = true\ntunnels = ["ipip", "gre", "vxlan", "geneve", "gtp", "mpls", "pppoe"]'
+        ? 'vlan = true\ntunnels = ["ipip", "gre", "vxlan", "geneve", "gtp", "teredo", "l2tp", "mpls", "pppoe"]'
         : "";
       await using sensor = await startSensor(
         `interface = "${network.near.interface}"
