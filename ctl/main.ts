@@ -3,14 +3,29 @@ import { DatabaseError } from "../lib/clickhouse.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Command, openWith, schema } from "./command.ts";
+import { backup, restore } from "./commands/backup.ts";
 import { doctor } from "./commands/doctor.ts";
 import { grants } from "./commands/grants.ts";
 import { login } from "./commands/login.ts";
+import { migrate } from "./commands/migrate.ts";
 import { reference } from "./commands/reference.ts";
+import { retention } from "./commands/retention.ts";
 import { setup } from "./commands/setup.ts";
+import { subject } from "./commands/subject.ts";
 import { readConfigs } from "./host_config.ts";
 
-const COMMANDS: readonly Command[] = [doctor, grants, login, reference, setup];
+const COMMANDS: readonly Command[] = [
+  doctor,
+  grants,
+  login,
+  reference,
+  migrate,
+  retention,
+  backup,
+  restore,
+  subject,
+  setup,
+];
 
 /** The program. */
 export const program: Program<typeof schema> = {

@@ -12,7 +12,7 @@ export function asTable(rows: readonly (readonly string[])[]): string {
   const numeric = widths.map((_, column) =>
     shown.length > 1 &&
     shown.slice(1).every((row) =>
-      /^[\d.,]*( [kMGTi]*B)?$/.test(row[column] ?? "")
+      /^[\d.,]*( [kMGT]?i?B)?$/.test(row[column] ?? "")
     )
   );
   return shown.map((row) =>
@@ -22,4 +22,15 @@ export function asTable(rows: readonly (readonly string[])[]): string {
         : cell.padEnd(widths[column] ?? 0)
     ).join("  ").trimEnd()
   ).join("\n");
+}
+
+/** Bytes for people: `1.4 GiB`. */
+export function sizeOf(bytes: number): string {
+  const units = ["B", "kiB", "MiB", "GiB", "TiB"];
+  const power = bytes < 1
+    ? 0
+    : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
+  return `${(bytes / 2 ** (10 * power)).toFixed(power === 0 ? 0 : 1)} ${
+    units[power]
+  }`;
 }

@@ -11,6 +11,7 @@ import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Placeholders, readMigrations } from "./migration_files.ts";
 import { type MigrationStatus, Migrator } from "./migrator.ts";
+import { renewDictionaries } from "./dictionaries.ts";
 import { loadReference } from "./reference.ts";
 
 const BY_DEFAULT = true;
@@ -81,62 +82,75 @@ export const program: Program<typeof schema> = {
 `,
   schema,
   positionals: true,
-  async run({ config, positionals, signal }) {
-    const { command, version } = parseCommand(positionals);
-    const options = databaseOptions(config.clickhouse);
-    await using system = await openDatabase({ ...options, database: "system" });
-    const migrator = new Migrator(system, {
-      migrations: await readMigrations(),
-      placeholders: placeholdersOf(config, system.password),
-      holder: `${Deno.hostname()}:${Deno.pid}`,
-      onDone: ({ action, migration, statements, durationMs }) =>
-        print(
-          `${action} ${
-            nameOf(migration)
-          }: ${statements} statements, ${durationMs} ms`,
-        ),
-    });
-    try {
-      switch (command) {
-        case "up": {
-          const count = await migrator.up(signal);
-          await using database = await openDatabase(options);
-          const loaded = await loadReference(database, signal);
-          print(
-            count === 0
-              ? "The schema is up to date"
-              : `${count} migrations applied`,
-          );
-          for (const { table, rows } of loaded) {
-            print(`${table}: ${rows} reference rows`);
-          }
-          return;
-        }
-        case "down":
-          print(`${await migrator.down(version, signal)} migrations reverted`);
-          return;
-        case "verify":
-          print(`${await migrator.verify(signal)} migrations verified`);
-          return;
-        case "plan":
-          for (const { migration, statements } of await migrator.plan()) {
-            print(`-- ${nameOf(migration)}`);
-            for (const statement of statements) print(`${hide(statement)};\n`);
-          }
-          return;
-        case "status":
-          return printStatus(await migrator.status());
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof DatabaseError)) throw thrown;
-      throw new FatalError(
-        thrown.retry === "reject" ? "dataFormat" : "unavailable",
-        `Cannot migrate at ${options.url}: ${thrown.message}`,
-        { cause: thrown },
-      );
-    }
-  },
+  run: ({ config, positionals, signal }) =>
+    migrate(config, positionals, signal),
 };
+
+/** Runs one command of the program, `ja4ctl migrate` too; returns the exit code, 0 if nothing. */
+export async function migrate(
+  config: v.InferOutput<typeof schema>,
+  positionals: readonly string[],
+  signal: AbortSignal,
+): Promise<number | void> {
+  const { command, version } = parseCommand(positionals);
+  const options = databaseOptions(config.clickhouse);
+  await using system = await openDatabase({ ...options, database: "system" });
+  const migrator = new Migrator(system, {
+    migrations: await readMigrations(),
+    placeholders: placeholdersOf(config, system.password),
+    holder: `${Deno.hostname()}:${Deno.pid}`,
+    onDone: ({ action, migration, statements, durationMs }) =>
+      print(
+        `${action} ${
+          nameOf(migration)
+        }: ${statements} statements, ${durationMs} ms`,
+      ),
+  });
+  try {
+    switch (command) {
+      case "up": {
+        const count = await migrator.up(signal);
+        // They keep the password they were made with; it may be another one by now.
+        await renewDictionaries(
+          system,
+          placeholdersOf(config, system.password),
+        );
+        await using database = await openDatabase(options);
+        const loaded = await loadReference(database, signal);
+        print(
+          count === 0
+            ? "The schema is up to date"
+            : `${count} migrations applied`,
+        );
+        for (const { table, rows } of loaded) {
+          print(`${table}: ${rows} reference rows`);
+        }
+        return;
+      }
+      case "down":
+        print(`${await migrator.down(version, signal)} migrations reverted`);
+        return;
+      case "verify":
+        print(`${await migrator.verify(signal)} migrations verified`);
+        return;
+      case "plan":
+        for (const { migration, statements } of await migrator.plan()) {
+          print(`-- ${nameOf(migration)}`);
+          for (const statement of statements) print(`${hide(statement)};\n`);
+        }
+        return;
+      case "status":
+        return printStatus(await migrator.status());
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof DatabaseError)) throw thrown;
+    throw new FatalError(
+      thrown.retry === "reject" ? "dataFormat" : "unavailable",
+      `Cannot migrate at ${options.url}: ${thrown.message}`,
+      { cause: thrown },
+    );
+  }
+}
 
 type Command = "up" | "down" | "status" | "verify" | "plan";
 

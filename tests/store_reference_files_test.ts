@@ -11,7 +11,9 @@ import {
 } from "../store/reference_files.ts";
 import { writeMmdb } from "./support/mmdb.ts";
 
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
 
 function faultOf(read: () => unknown): string {
   try {
