@@ -1,12 +1,16 @@
 /**
  * Detections that act as one: union-find over what clients cannot easily vary all at once (TLS
- * family, header order, language, encodings, claimed browser). Pure.
+ * family, header order, language, encodings, TCP signature, claimed browser), then split by what
+ * they do. Pure.
  *
  * @module
  */
 import type { Severity } from "../lib/events.ts";
 import { printable, shorten } from "../lib/text.ts";
-import { ja4Family } from "./features.ts";
+import { splitByBehaviour } from "./behaviour.ts";
+import { groupOf, ja4Family } from "./features.ts";
+import type { Learned } from "./learned.ts";
+import { networkOf } from "./networks.ts";
 import { browserName } from "./rules.ts";
 import type { WindowVerdict } from "./verdict.ts";
 import { worst } from "./verdict.ts";
@@ -24,6 +28,20 @@ export interface Shared {
   readonly accept_language: string;
   readonly accept_encoding: string;
   readonly header_order: string;
+  readonly tcp_signature: string;
+}
+
+/** What tells a campaign from chance. */
+export interface CampaignStats {
+  /** A /24 or /48 each. */
+  readonly networks: number;
+  /** Its addresses as a share of all that have its fingerprint; 1 = nobody else has it. */
+  readonly excess: number;
+  /** Share of its windows of two requests and more that fetch no asset. */
+  readonly homogeneity: number;
+  /** Share of its addresses that were first seen within the same hour. */
+  readonly first_hour_share: number;
+  readonly requests_an_hour: number;
 }
 
 /** A campaign among the verdicts of one cycle. */
@@ -34,14 +52,18 @@ export interface FoundCampaign {
   readonly title: string;
   readonly severity: Severity;
   readonly addresses: number;
+  readonly stats: CampaignStats;
   readonly members: readonly WindowVerdict[];
 }
 
-/** Groups the verdicts that have a severity. */
+/** Groups the verdicts that have a severity. `learned`: for how common a fingerprint is anyway. */
 export function findCampaigns(
   verdicts: readonly WindowVerdict[],
+  learned?: Learned,
 ): FoundCampaign[] {
-  const shown = verdicts.filter(({ severity }) => severity !== undefined);
+  const shown = verdicts.filter(({ severity, facts }) =>
+    severity !== undefined && facts.requests > 0
+  );
   const sets = new UnionFind(shown.length);
   const firstWith = new Map<string, number>();
   for (const [i, verdict] of shown.entries()) {
@@ -53,11 +75,14 @@ export function findCampaigns(
   }
   const groups = Map.groupBy(shown.keys(), (i) => sets.find(i));
   return [...groups.values()].flatMap((group) => {
-    const members = group.map((i) => shown[i] as WindowVerdict);
-    const addresses = new Set(members.map(({ facts }) => facts.src_ip)).size;
-    return addresses >= CAMPAIGN_ADDRESSES_MIN
-      ? [describe(members, addresses)]
-      : [];
+    const windows = group.map((i) => shown[i] as WindowVerdict);
+    return splitByBehaviour(windows).flatMap((part) => {
+      const members = part.map((i) => windows[i] as WindowVerdict);
+      const addresses = new Set(members.map(({ facts }) => facts.src_ip)).size;
+      return addresses >= CAMPAIGN_ADDRESSES_MIN
+        ? [describe(members, addresses, learned)]
+        : [];
+    });
   });
 }
 
@@ -75,6 +100,7 @@ function traitsOf({ facts }: WindowVerdict): string[] {
         accept_language: signature.accept_language,
         accept_encoding: signature.accept_encoding,
         header_order: signature.stable_order,
+        tcp_signature: signature.tcp_signature,
       };
       return JSON.stringify(shared);
     });
@@ -83,6 +109,7 @@ function traitsOf({ facts }: WindowVerdict): string[] {
 function describe(
   members: readonly WindowVerdict[],
   addresses: number,
+  learned: Learned | undefined,
 ): FoundCampaign {
   const shared = JSON.parse(commonest(members.flatMap(traitsOf))) as Shared;
   const failing = members.filter(({ facts }) => facts.sign_in_failures > 0);
@@ -100,7 +127,56 @@ function describe(
       : `${addresses} addresses acting as one ${shared.client} on ${host}`,
     severity: attacked && addresses >= CRITICAL_ADDRESSES ? "critical" : raised,
     addresses,
+    stats: statsOf(members, addresses, learned),
     members,
+  };
+}
+
+function statsOf(
+  members: readonly WindowVerdict[],
+  addresses: number,
+  learned: Learned | undefined,
+): CampaignStats {
+  const firstSeen = new Map<string, number>();
+  let busy = 0;
+  let bare = 0;
+  let requests = 0;
+  for (const { facts } of members) {
+    requests += facts.requests;
+    firstSeen.set(
+      facts.src_ip,
+      Math.min(firstSeen.get(facts.src_ip) ?? Infinity, facts.first_ts),
+    );
+    if (facts.requests < 2) continue;
+    busy++;
+    if (facts.assets <= 0.1 * facts.requests) bare++;
+  }
+  const hours = Map.groupBy(
+    firstSeen.values(),
+    (ts) => Math.floor(ts / 3600e6),
+  );
+  const usual = Math.max(
+    0,
+    ...members.slice(0, 100).flatMap(({ facts }) =>
+      facts.signatures.slice(0, 3).map(([signature]) =>
+        learned?.group(groupOf(facts.ja4, signature))?.addresses ?? 0
+      )
+    ),
+  );
+  const span = Math.max(
+    3600e6,
+    Math.max(...members.map(({ facts }) => facts.last_ts)) -
+      Math.min(...members.map(({ facts }) => facts.first_ts)),
+  );
+  return {
+    networks: new Set([...firstSeen.keys()].map(networkOf)).size,
+    excess: usual === 0 ? 1 : Number((addresses / usual).toFixed(3)),
+    homogeneity: busy === 0 ? 0 : Number((bare / busy).toFixed(3)),
+    first_hour_share: Number(
+      (Math.max(...[...hours.values()].map(({ length }) => length)) /
+        addresses).toFixed(3),
+    ),
+    requests_an_hour: Math.round(requests / (span / 3600e6)),
   };
 }
 

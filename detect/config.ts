@@ -1,12 +1,42 @@
 /** The file detect.toml. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { healthAddress, integer } from "../lib/config.ts";
+import { integer, listenAddress } from "../lib/config.ts";
+import { SEVERITIES } from "../lib/events.ts";
 import type { DetectorOptions } from "./detector.ts";
+import { MODEL_NAMES } from "./detector_model.ts";
 import { RULE_NAMES } from "./rules.ts";
+import { ALARM_RATE_MAX, type RuleMode } from "./settings.ts";
 
 const ON = true;
-const rule = v.optional(v.boolean("expected true or false"), ON);
+const OFF = false;
+const flag = v.boolean("expected true or false");
+const rule = v.optional(
+  v.union(
+    [v.boolean(), v.literal("simulate")],
+    'expected true, false or "simulate"',
+  ),
+  ON,
+);
+const path = v.optional(v.string("expected a path"), "");
+
+/** A URL of one of some schemes; empty for none. */
+function url(schemes: readonly string[]): v.GenericSchema<string, string> {
+  const message = `expected a URL that begins with ${
+    schemes.map((scheme) => `${scheme}://`).join(" or ")
+  }`;
+  return v.pipe(
+    v.string(message),
+    v.check(
+      (text) =>
+        text === "" ||
+        (URL.canParse(text) &&
+          schemes.includes(new URL(text).protocol.slice(0, -1)) &&
+          new URL(text).hostname !== ""),
+      message,
+    ),
+  );
+}
 
 /** Sections and keys, with their defaults. */
 export const schema = v.strictObject({
@@ -16,19 +46,32 @@ export const schema = v.strictObject({
       cycle_s: v.optional(integer(1, 3600), 300),
       /** Length of the windows that clients are judged by. */
       window_s: v.optional(integer(300, 86_400), 3600),
-      /** Seconds until it learns anew what is usual. */
-      learn_s: v.optional(integer(60, 604_800), 3600),
+      /** Seconds until it learns a new model, once a day of traffic is there. */
+      learn_s: v.optional(integer(60, 604_800), 86_400),
       /** Hours of traffic that it learns from. */
-      learn_hours: v.optional(integer(1, 720), 24),
+      learn_hours: v.optional(integer(1, 720), 168),
+      /** Seconds that a new model is on trial. */
+      shadow_s: v.optional(integer(0, 604_800), 86_400),
       /** Share of people's windows that the model may call unusual. */
       alarm_rate: v.optional(
         v.pipe(
           v.number("expected a number above 0, at most 0.1"),
           v.gtValue(0, "expected a number above 0, at most 0.1"),
-          v.maxValue(0.1, "expected a number above 0, at most 0.1"),
+          v.maxValue(ALARM_RATE_MAX, "expected a number above 0, at most 0.1"),
         ),
         0.001,
       ),
+      /** Clients a day that the model shall show; goes before alarm_rate where not 0. */
+      alerts_per_day: v.optional(integer(0, 1_000_000), 0),
+    }),
+    {},
+  ),
+  models: v.optional(
+    v.strictObject({
+      complete: v.optional(flag, ON),
+      applicative: v.optional(flag, ON),
+      declared: v.optional(flag, ON),
+      app: v.optional(flag, ON),
     }),
     {},
   ),
@@ -38,10 +81,56 @@ export const schema = v.strictObject({
     ),
     {},
   ),
+  bots: v.optional(
+    v.strictObject({
+      /** Where reverse names of bots are asked for, "address:port"; empty: published networks decide. */
+      name_server: v.optional(
+        v.union(
+          [v.literal(""), listenAddress()],
+          'expected "address:port" or ""',
+        ),
+        "",
+      ),
+    }),
+    {},
+  ),
+  alerts: v.optional(
+    v.strictObject({
+      min_severity: v.optional(
+        v.picklist(SEVERITIES, "expected low, medium, high or critical"),
+        "medium",
+      ),
+      /** Seconds after which an alert that lasts is told again. */
+      cooldown_s: v.optional(integer(60, 2_592_000), 21_600),
+    }),
+    {},
+  ),
+  webhook: v.optional(
+    v.strictObject({
+      url: v.optional(url(["https", "http"]), ""),
+      /** File whose first line is the secret shared with the receiver. */
+      secret_file: path,
+      allow_private: v.optional(flag, OFF),
+      /** Certificates of own authorities, PEM. */
+      ca_file: path,
+    }),
+    {},
+  ),
+  syslog: v.optional(
+    v.strictObject({
+      url: v.optional(url(["udp", "tcp"]), ""),
+      format: v.optional(
+        v.picklist(["cef", "json"], "expected cef or json"),
+        "cef",
+      ),
+    }),
+    {},
+  ),
+  alert_file: v.optional(v.strictObject({ path }), {}),
   clickhouse: clickhouseSection("ja4"),
   health: v.optional(
     v.strictObject({
-      listen: v.optional(healthAddress(), "127.0.0.1:8080"),
+      listen: v.optional(listenAddress(), "127.0.0.1:8080"),
     }),
     {},
   ),
@@ -59,19 +148,40 @@ export const schema = v.strictObject({
   ),
 });
 
-/** What of the configuration concerns the detector itself. */
+/** The file, as read. */
+export type Config = v.InferOutput<typeof schema>;
+
+/** What of the configuration concerns the detector itself; outputs and name server are the daemon's. */
 export function detectorOptions(
-  config: Pick<v.InferOutput<typeof schema>, "detect" | "rules">,
+  config: Pick<Config, "detect" | "rules" | "models" | "alerts">,
 ): DetectorOptions {
+  const { detect, models, alerts } = config;
   return {
-    windowS: config.detect.window_s,
-    learnS: config.detect.learn_s,
-    learnHours: config.detect.learn_hours,
-    alarmRate: config.detect.alarm_rate,
-    rulesOff: new Set(
-      Object.entries(config.rules).filter(([, on]) => !on).map(([name]) =>
-        name
+    windowS: detect.window_s,
+    learnS: detect.learn_s,
+    learnHours: detect.learn_hours,
+    shadowS: detect.shadow_s,
+    settings: {
+      alarmRate: detect.alarm_rate,
+      alertsPerDay: detect.alerts_per_day === 0
+        ? undefined
+        : detect.alerts_per_day,
+      rules: new Map(
+        Object.entries(config.rules).map(([name, mode]) => [
+          name,
+          modeOf(mode),
+        ]),
       ),
-    ),
+    },
+    models: new Set(MODEL_NAMES.filter((name) => models[name])),
+    alerts: {
+      minSeverity: alerts.min_severity,
+      cooldownUs: alerts.cooldown_s * 1e6,
+    },
+    outputs: [],
   };
+}
+
+function modeOf(mode: boolean | "simulate"): RuleMode {
+  return mode === "simulate" ? mode : mode ? "on" : "off";
 }

@@ -16,6 +16,7 @@ import {
   namesItsOperator,
 } from "./known_bots.ts";
 import { Learned, type LearnedTables, type Span } from "./learned.ts";
+import { networkOf } from "./networks.ts";
 import { type Anchor, ReferenceModel } from "./reference_model.ts";
 import type { WindowFacts } from "./windows.ts";
 
@@ -35,8 +36,17 @@ const APP_SUCCESS_MIN = 0.95;
 
 const WIDTH = FEATURES.length;
 
-/** Which reference a window is compared with. */
-export type ReferenceClass = "browser" | "request" | "declared" | "app";
+/**
+ * Which model a window is scored by: `complete` with handshake and requests, `applicative` by its
+ * requests alone; `declared` and `app` are for clients that are no browsers.
+ */
+export const MODEL_NAMES = [
+  "complete",
+  "applicative",
+  "declared",
+  "app",
+] as const;
+export type ModelName = typeof MODEL_NAMES[number];
 
 /** Features that a handshake must have been seen for. */
 const OF_HANDSHAKES: readonly FeatureName[] = [
@@ -47,9 +57,12 @@ const OF_HANDSHAKES: readonly FeatureName[] = [
   "mss_bits",
   "alpn_mismatch",
   "sni_mismatch",
+  "ttl_spread",
   "resume_shortage",
   "hello_ms",
   "proxy_gap_ms",
+  "hello_steadiness",
+  "agent_ja4s",
 ];
 
 /** Features that tell a script from a browser: no news of a client that says it is a script. */
@@ -70,6 +83,7 @@ const OF_BROWSERS: readonly FeatureName[] = [
   "span_s",
   "path_entropy",
   "pages_without_assets",
+  "cache_forgotten",
   "odd_method_share",
   "referrer_missing",
   "cookie_missing",
@@ -94,6 +108,12 @@ export interface ModelBody {
   readonly learned: LearnedTables;
   readonly browser: StoredAnchor;
   readonly app?: StoredAnchor;
+  /** What labels say of the features, and how many there were. */
+  readonly weights?: {
+    readonly values: readonly number[];
+    readonly trust: number;
+    readonly labels: number;
+  };
 }
 
 /** The model in force. */
@@ -122,15 +142,23 @@ export async function buildModel(
   const id = (await sha256Hex(JSON.stringify([VERSION, body]))).slice(0, 16);
   const seed = Number.parseInt(id.slice(0, 8), 16);
   const browser = anchorOf(body.browser);
+  const weights = body.weights === undefined ? undefined : {
+    values: Float64Array.from(body.weights.values),
+    trust: body.weights.trust,
+  };
   return {
     id,
     learning: origin.learning,
     trainedOn: origin.trainedOn,
     trainRows: body.browser.rows + (body.app?.rows ?? 0),
     learned: new Learned(origin.learned ?? body.learned),
-    browser: new ReferenceModel(browser, seed),
-    request: new ReferenceModel(without(browser, OF_HANDSHAKES), seed),
-    declared: new ReferenceModel(without(browser, OF_BROWSERS), seed),
+    browser: new ReferenceModel(browser, seed, weights),
+    request: new ReferenceModel(
+      without(browser, OF_HANDSHAKES),
+      seed,
+      weights,
+    ),
+    declared: new ReferenceModel(without(browser, OF_BROWSERS), seed, weights),
     app: body.app === undefined
       ? undefined
       : new ReferenceModel(anchorOf(body.app), seed),
@@ -143,7 +171,7 @@ export interface BodySource {
   readonly windows: readonly WindowFacts[];
   readonly matrix: FeatureMatrix;
   readonly tables: LearnedTables;
-  /** Whether the deny list names a client. */
+  /** Whether the deny list or a label says that a client is no person. */
   readonly denied: (facts: WindowFacts) => boolean;
   /** Rows kept of an anchor. @default 2048 */
   readonly rowsMax?: number;
@@ -212,19 +240,25 @@ export function isAppWindow(
 /** What a window is compared with. */
 export interface Comparison {
   readonly reference: ReferenceModel;
-  readonly class: ReferenceClass;
+  /** Undefined where the model that would score it is not in use. */
+  readonly name: ModelName | undefined;
   /** Features that are not compared: 0 in the reference, and to be 0 in the window. */
   readonly leftOut: readonly FeatureName[];
 }
 
-/** The reference of the window's kind. */
+/** The reference of the window's kind. `models`: those in use. */
 export function referenceFor(
   model: DetectorModel,
   facts: WindowFacts,
-  standing: BotStanding,
+  { standing, models }: {
+    standing: BotStanding;
+    models: ReadonlySet<ModelName> | undefined;
+  },
 ): Comparison {
+  const use = (name: ModelName) =>
+    models === undefined || models.has(name) ? name : undefined;
   if (model.app !== undefined && isAppWindow(facts, model.learned)) {
-    return { reference: model.app, class: "app", leftOut: [] };
+    return { reference: model.app, name: use("app"), leftOut: [] };
   }
   if (
     namesItsOperator(facts, standing) ||
@@ -232,13 +266,22 @@ export function referenceFor(
   ) {
     return {
       reference: model.declared,
-      class: "declared",
+      name: use("declared"),
       leftOut: OF_BROWSERS,
     };
   }
-  return facts.ja4 === ""
-    ? { reference: model.request, class: "request", leftOut: OF_HANDSHAKES }
-    : { reference: model.browser, class: "browser", leftOut: [] };
+  return facts.ja4 === "" || use("complete") === undefined
+    ? {
+      reference: model.request,
+      name: use("applicative"),
+      leftOut: OF_HANDSHAKES,
+    }
+    : { reference: model.browser, name: "complete", leftOut: [] };
+}
+
+/** Values of the browsers' anchor: row-major, FEATURES.length columns. */
+export function anchorValues(body: ModelBody): Float32Array {
+  return anchorOf(body.browser).values;
 }
 
 function isBot(facts: WindowFacts): boolean {
@@ -297,11 +340,4 @@ function without(anchor: Anchor, names: readonly FeatureName[]): Anchor {
     for (const name of names) values[row * WIDTH + COLUMN[name]] = 0;
   }
   return { ...anchor, values };
-}
-
-/** The /24 or /48 of an address, as text. */
-function networkOf(src_ip: string): string {
-  return src_ip.includes(":")
-    ? src_ip.split(":").slice(0, 3).join(":")
-    : src_ip.slice(0, src_ip.lastIndexOf("."));
 }

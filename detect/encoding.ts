@@ -41,3 +41,11 @@ export async function pack(text: string): Promise<string> {
     new Uint8Array(await new Response(stream).arrayBuffer()),
   );
 }
+
+/** The text of {@linkcode pack}. */
+export async function unpack(packed: string): Promise<string> {
+  const stream = new Blob([decodeBase64(packed)]).stream().pipeThrough(
+    new DecompressionStream("gzip"),
+  );
+  return await new Response(stream).text();
+}

@@ -13,7 +13,7 @@ import { parseIp } from "../lib/ip.ts";
 import { parseNetwork } from "../lib/ip_filter.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { main, type Program } from "../lib/program.ts";
-import { sql } from "../lib/sql.ts";
+import { sql, typed } from "../lib/sql.ts";
 import { detectorOptions, schema } from "./config.ts";
 import { Detector } from "./detector.ts";
 import { LineError, parseEvent } from "./event_input.ts";
@@ -72,7 +72,7 @@ export const program: Program<typeof schema> = {
         signal,
       });
     }
-    await output.write(await readScores(db));
+    await output.write(await readScores(db, config.detect.window_s));
   },
 };
 
@@ -246,15 +246,24 @@ interface ScoreRow {
   readonly contributions: readonly number[];
 }
 
-/** One line a window, in order of time, host, JA4 and address. */
-async function readScores(db: Database): Promise<string> {
+/**
+ * One line a window, in order of time, host, JA4 and address; where a client resumed, its window
+ * has a line for each JA4 that was captured.
+ */
+async function readScores(db: Database, windowS: number): Promise<string> {
   const [model] = await db.query<{ feature_names: readonly string[] }>(
     sql`SELECT feature_names FROM models FINAL WHERE state = 'active'`,
   );
   const rows = await db.query<ScoreRow>(sql`
-SELECT toUnixTimestamp(window_start) AS window_start, src_ip, ja4, http_host, score, p_value, alert, severity, rules,
-  contributions
-FROM scores FINAL ORDER BY window_start, http_host, ja4, src_ip`);
+SELECT toUnixTimestamp(scored.window_start) AS window_start, src_ip, ja4_seen AS ja4, http_host, score, p_value, alert, severity,
+  rules, contributions
+FROM (SELECT * FROM scores FINAL) AS scored
+INNER JOIN (
+  SELECT DISTINCT toDateTime(toStartOfInterval(ts, toIntervalSecond(${
+    typed(windowS, "UInt32")
+  }))) AS window_start, src_ip, ja4, ja4_seen, http_host FROM client_facts
+) AS seen USING (window_start, src_ip, ja4, http_host)
+ORDER BY window_start, http_host, ja4, src_ip`);
   const names = model?.feature_names ?? [];
   const lines = rows.map((row) =>
     JSON.stringify({

@@ -4,7 +4,7 @@
  * @module
  */
 import { COLUMN, type FeatureName, FEATURES } from "../lib/features.ts";
-import type { Learned } from "./learned.ts";
+import type { Learned, Relation } from "./learned.ts";
 import type { Signature, WindowFacts } from "./windows.ts";
 
 /** Feature vectors of windows. */
@@ -46,16 +46,38 @@ type LearnedFeature =
   | "group_excess"
   | "group_homogeneity";
 
+/**
+ * How many visitors a window seems to hold: an office has one address. Each opens a page from outside
+ * the site on a connection of its own; two requests a visit at least, assets left out, so that a
+ * client which opens every page so is no crowd.
+ */
+export function visitorsOf(
+  w: Pick<WindowFacts, "entries" | "connections" | "requests" | "assets">,
+): number {
+  return Math.max(
+    1,
+    Math.min(w.entries, w.connections, Math.floor((w.requests - w.assets) / 2)),
+  );
+}
+
 function countable(
   w: WindowFacts,
 ): Record<Exclude<FeatureName, LearnedFeature>, number> {
   const n = w.requests;
   const share = (count: number) => count / n;
-  const pages = log2p1(w.documents);
-  const reconnections = w.client_connections - 1;
+  const people = visitorsOf(w);
+  const pages = log2p1(w.documents / people);
+  const each = n / people;
+  const reconnections = Math.max(0, w.client_connections - people);
+  // Each visitor has one page, and one request, that could not have what the later ones have.
+  const laterPages = w.documents - people;
+  const firstTimes = people - 1;
+  const refetched = w.assets - w.assets_revalidated -
+    people * (w.assets - w.asset_repeats);
   return {
-    order_monotony: log2p1(n) / w.orders,
-    alpn_mismatch: share(w.alpn_mismatches),
+    order_monotony: log2p1(each) / w.orders,
+    ttl_spread: Math.max(0, w.ttls - 1),
+    alpn_mismatch: share(w.alpn_mismatches + w.alpn_unused),
     sni_mismatch: share(w.sni_mismatches),
     hint_mismatch: share(w.hint_mismatches),
     sec_fetch_missing: share(w.without_sec_fetch),
@@ -68,7 +90,8 @@ function countable(
       : 0,
     hello_ms: w.hello_ms,
     proxy_gap_ms: w.proxy_ms,
-    requests: n,
+    hello_steadiness: w.hello_count >= 4 ? 1 / (0.05 + w.hello_spread) : 0,
+    requests: each,
     peak_10s: w.peak_10s,
     pause_regularity: w.pause_count >= 4 ? 1 / (0.1 + w.pause_cv) : 0,
     pause_mode_share: w.pause_mode_share,
@@ -79,22 +102,27 @@ function countable(
     cold_path_bits: w.cold_bits,
     id_walk: w.id_walk,
     pages_without_assets: (1 - share(w.assets)) * Math.min(pages, 6),
-    client_error_load: share(w.client_errors) * log2p1(n),
+    cache_forgotten: log2p1(Math.max(0, refetched)),
+    client_error_load: share(w.client_errors) * log2p1(each),
     not_found_paths: w.not_found_paths,
     probe_hits: w.probes_hit,
     auth_failures: w.auth_failures,
     sign_in_posts: w.sign_in_posts,
     blind_posts: w.sign_in_views === 0 ? w.sign_in_posts : 0,
     odd_method_share: share(w.odd_methods),
-    distinct_queries: w.queries,
-    referrer_missing: w.documents > 1
-      ? w.later_without_referrer / (w.documents - 1) * pages
+    distinct_queries: w.queries / people,
+    referrer_missing: laterPages > 0
+      ? Math.max(0, w.later_without_referrer - firstTimes) / laterPages * pages
       : 0,
-    cookie_missing: n > 1 ? w.later_without_cookie / (n - 1) * log2p1(n) : 0,
+    cookie_missing: n > people
+      ? Math.max(0, w.later_without_cookie - firstTimes) / (n - people) *
+        log2p1(each)
+      : 0,
     page_size_sameness: w.page_size_cv >= 0 ? 1 / (0.2 + w.page_size_cv) : 0,
-    connections: w.connections,
+    connections: w.connections / people,
     requests_per_connection: n / Math.max(1, w.connections),
     user_agents: w.user_agents,
+    agent_ja4s: Math.max(0, w.client_ja4s - 1),
   };
 }
 
@@ -141,7 +169,7 @@ class Agreement {
     const sums = { ...NO_BITS } as Record<keyof SignatureBits, number>;
     let requests = 0;
     for (const [signature, count] of facts.signatures) {
-      const bits = this.#bits(facts.ja4, signature);
+      const bits = this.#bits(facts, signature);
       for (const name of Object.keys(sums) as (keyof SignatureBits)[]) {
         sums[name] += count * bits[name];
       }
@@ -171,23 +199,25 @@ class Agreement {
     return largest;
   }
 
-  #bits(ja4: string, signature: Signature): SignatureBits {
-    const ofJa4 = this.#known.getOrInsertComputed(ja4, () => new WeakMap());
-    let bits = ofJa4.get(signature);
+  #bits(facts: WindowFacts, signature: Signature): SignatureBits {
+    const key = `${facts.ja4}|${facts.country}|${facts.network_kind}`;
+    const ofKey = this.#known.getOrInsertComputed(key, () => new WeakMap());
+    let bits = ofKey.get(signature);
     if (bits === undefined) {
-      bits = this.#compute(ja4, signature);
-      ofJa4.set(signature, bits);
+      bits = this.#compute(facts, signature);
+      ofKey.set(signature, bits);
     }
     return bits;
   }
 
-  #compute(ja4: string, s: Signature): SignatureBits {
+  #compute(facts: WindowFacts, s: Signature): SignatureBits {
     const learned = this.#learned;
+    const { ja4, country, network_kind } = facts;
     const agent = s.ua_family + s.ua_version;
     const generation = s.ua_family + Math.floor(s.ua_version / 20);
     const system = s.ua_family === "bot" ? "bot" : s.ua_os;
     const bits = (
-      relation: Parameters<Learned["bits"]>[0],
+      relation: Relation,
       key: string,
       value: string,
     ) => Math.max(0, learned.bits(relation, key, value) - FREE_BITS);
@@ -202,21 +232,45 @@ class Agreement {
         `${s.ua_family}|${s.kind}`,
         s.accept_encoding,
       ),
-      language_bits: bits("language_given_ua", s.ua_family, s.accept_language),
+      language_bits: bits(
+        "language_given_ua",
+        narrowest(learned, "language_given_ua", s.ua_family, country),
+        s.accept_language,
+      ),
     };
     if (ja4 === "") return { ...NO_BITS, ...http };
+    const released = learned.released(ja4, s.ua_family);
     return {
       ...http,
-      ua_ja4_bits: bits("ua_given_ja4", ja4, agent),
-      ja4_ua_bits: bits("ja4_given_ua", agent, ja4Family(ja4)),
+      ua_ja4_bits: released ? 0 : bits("ua_given_ja4", ja4, agent),
+      ja4_ua_bits: released ? 0 : bits("ja4_given_ua", agent, ja4Family(ja4)),
       tcp_os_bits: s.tcp_signature === ""
         ? 0
         : bits("tcp_given_os", system, s.tcp_signature),
-      mss_bits: s.tcp_mss === 0
-        ? 0
-        : bits("mss_given_os", system, String(s.tcp_mss)),
+      mss_bits: s.tcp_mss === 0 ? 0 : bits(
+        "mss_given_os",
+        narrowest(learned, "mss_given_os", system, network_kind),
+        String(s.tcp_mss),
+      ),
     };
   }
+}
+
+/** Networks from which a narrower kind of client must be known before it is compared with its own kind. */
+const NARROW_NETWORKS_MIN = 20;
+
+/** `key` of one country or kind of network where enough is known of it, else of all. */
+function narrowest(
+  learned: Learned,
+  relation: Relation,
+  key: string,
+  detail: string,
+): string {
+  const narrow = `${key}|${detail}`;
+  return detail !== "" &&
+      learned.networksWith(relation, narrow) >= NARROW_NETWORKS_MIN
+    ? narrow
+    : key;
 }
 
 /** Protocol, version and cipher hash: equal before and after resumption; as `client_facts.ja4_family`. */

@@ -1,7 +1,7 @@
 /**
  * What is usual, learned from traffic: how often one property of a client comes with another. All
  * counts are of distinct networks (a /24 or /48 with one TCP window), never of requests, so that
- * one loud client teaches nothing.
+ * one loud client teaches nothing. A network counts half when it was seen last seven days ago.
  *
  * @module
  */
@@ -47,6 +47,8 @@ export interface LearnedTables {
   readonly groups: readonly LearnedGroup[];
   /** Bits of a path that nobody else fetched; 0 where no paths were learned. */
   readonly coldBits: number;
+  /** New JA4s that are releases of browsers: `ja4|ua_family`. */
+  readonly releases?: readonly string[];
 }
 
 /** Weight of what is usual in general against what was seen with the key, in networks. */
@@ -57,6 +59,7 @@ export class Learned {
   readonly tables: LearnedTables;
   readonly #networks = new Map<string, number>();
   readonly #groups: ReadonlyMap<string, LearnedGroup>;
+  readonly #releases: ReadonlySet<string>;
 
   constructor(tables: LearnedTables) {
     this.tables = tables;
@@ -64,6 +67,7 @@ export class Learned {
       this.#networks.set(address(relation, key, value), networks);
     }
     this.#groups = new Map(tables.groups.map((group) => [group.group, group]));
+    this.#releases = new Set(tables.releases);
   }
 
   /** -log2 P(value | key), smoothed towards P(value). */
@@ -81,6 +85,21 @@ export class Learned {
   rarity(ja4: string): number {
     const all = this.#count("ja4", undefined, undefined);
     return -Math.log2((this.#count("ja4", "", ja4) + 0.5) / (all + 1));
+  }
+
+  /** Networks that were seen with a key, decayed. */
+  networksWith(relation: Relation, key: string): number {
+    return this.#count(relation, key, undefined);
+  }
+
+  /** Networks that were seen with a value, decayed. */
+  networksHaving(relation: Relation, value: string): number {
+    return this.#count(relation, undefined, value);
+  }
+
+  /** Whether a new JA4 is known to be a release of this browser. */
+  released(ja4: string, uaFamily: string): boolean {
+    return this.#releases.has(`${ja4}|${uaFamily}`);
   }
 
   group(group: string): LearnedGroup | undefined {
@@ -144,31 +163,62 @@ export function micros(time: UnixMicros): Sql {
 const COUNTS_MAX = 200_000;
 const GROUPS_MAX = 20_000;
 const PATHS_MAX = 100_000;
+/** Networks whose forms were refused before a path counts as one of sign-in, whatever its name. */
+const SIGN_IN_NETWORKS_MIN = 3;
+/** Days after which a network counts half. */
+const HALF_LIFE_DAYS = 7;
+/** Seconds before the newest pair that are read again: events come late. */
+const LATE_S = 3600;
 
-/** Learns from the events of `span`. Also renews the table `learned_paths`. */
+/** Clients that teach nothing: SQL over the columns of `client_facts`. */
+export type Untaught = Sql;
+
+/** Options of {@linkcode learn}. */
+export interface LearnOptions {
+  /** Clients that teach nothing, as a condition on `client_facts`. @default nobody */
+  readonly untaught?: Untaught | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Learns from the events of `span` and from what earlier ones left. Renews the table
+ * `learned_paths` and adds to `learned_pairs`.
+ */
 export async function learn(
   db: Database,
   span: Span,
-  signal?: AbortSignal,
+  { untaught = sql`0`, signal }: LearnOptions = {},
 ): Promise<LearnedTables> {
   const settings = { output_format_json_quote_64bit_integers: 0 };
-  const counts = await db.query<CountRow>(countsQuery(span), {
-    signal,
-    settings,
-  });
-  const groups = await db.query<LearnedGroup>(groupsQuery(span), {
-    signal,
-    settings,
-  });
+  const query = { signal, settings, timeoutMs: 120_000 };
+  const [newest] = await db.query<{ at: number }>(
+    sql`SELECT toUnixTimestamp(max(last_seen)) AS at FROM learned_pairs`,
+    query,
+  );
+  const from = Math.max(span.from, ((newest?.at ?? 0) - LATE_S) * 1e6);
+  await db.command(
+    pairsStatement({ from: from as UnixMicros, to: span.to }, untaught),
+    { signal, timeoutMs: 120_000 },
+  );
+  const counts = await db.query<CountRow>(countsQuery(span), query);
+  const day = {
+    from: Math.max(span.from, span.to - GROUPS_US) as UnixMicros,
+    to: span.to,
+  };
+  const groups = await db.query<LearnedGroup>(groupsQuery(day), query);
   const [visitors] = await db.query<{ addresses: number }>(
     sql`SELECT uniq(src_ip) AS addresses FROM client_facts WHERE ${
-      within(span)
+      within(day)
     }`,
-    { signal, settings },
+    query,
+  );
+  const releases = await db.query<{ release: string }>(
+    sql`SELECT concat(ja4, '|', ua_family) AS release FROM browser_releases FINAL ORDER BY release`,
+    query,
   );
   const addresses = visitors?.addresses ?? 0;
   if (addresses > 0) {
-    await db.command(pathsStatement(span, addresses), { signal });
+    await db.command(pathsStatement(day, addresses), { signal });
   }
   const coldBits = addresses > 0 ? Math.log2(addresses / 0.5) : 0;
   return {
@@ -180,8 +230,12 @@ export async function learn(
     })),
     groups,
     coldBits,
+    releases: releases.map(({ release }) => release),
   };
 }
+
+/** Groups and paths are of the last day. */
+const GROUPS_US = 24 * 3600e6;
 
 interface CountRow {
   readonly relation: Relation;
@@ -190,31 +244,60 @@ interface CountRow {
   readonly networks: number;
 }
 
-function countsQuery(span: Span): Sql {
+/** Repeated for the same events it changes nothing. */
+function pairsStatement(span: Span, untaught: Untaught): Sql {
   return sql`
-WITH pairs AS (
-  SELECT network, pair.1 AS relation, pair.2 AS key, pair.3 AS value FROM (
-  SELECT network, arrayJoin(arrayConcat([
+INSERT INTO learned_pairs (relation, key, value, network, last_seen)
+SELECT pair.1, pair.2, pair.3, cityHash64(network), toDateTime(max(seen)) FROM (
+  SELECT network, seen, arrayJoin(arrayConcat([
       ('order_given_ua', concat(ua_family, toString(intDiv(ua_version, 20)), '|', kind), stable_order),
       ('encoding_given_ua', concat(ua_family, '|', kind), toString(accept_encoding)),
       ('language_given_ua', toString(ua_family), toString(accept_language))
-    ], if(ja4 = '', [], [
-      ('ua_given_ja4', toString(ja4), concat(ua_family, toString(ua_version))),
+    ], if(country = '', [], [
+      ('language_given_ua', concat(ua_family, '|', country), toString(accept_language))
+    ]), if(ja4 = '', [], [
+      ('ua_given_ja4', ja4, concat(ua_family, toString(ua_version))),
       ('ja4_given_ua', concat(ua_family, toString(ua_version)), ja4_family),
-      ('tcp_given_os', if(ua_family = 'bot', 'bot', toString(ua_os)), tcp_signature),
-      ('mss_given_os', if(ua_family = 'bot', 'bot', toString(ua_os)), toString(tcp_mss)),
-      ('ja4', '', toString(ja4))
+      ('ja4', '', ja4)
+    ]), if(tcp_signature = '', [], [
+      ('tcp_given_os', os, tcp_signature),
+      ('mss_given_os', os, toString(tcp_mss))
+    ]), if(tcp_signature = '' OR network_kind = '', [], [
+      ('mss_given_os', concat(os, '|', network_kind), toString(tcp_mss))
     ]))) AS pair
   FROM (
-    SELECT DISTINCT network, ja4, ja4_family, ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss,
-      accept_encoding, accept_language
-    FROM client_facts WHERE ${within(span)}
-  ))
+    SELECT network, ja4, ja4_family, ua_family, ua_version, if(ua_family = 'bot', 'bot', toString(ua_os)) AS os, kind, stable_order,
+      tcp_signature, tcp_mss, accept_encoding, accept_language, country, network_kind, max(ts) AS seen
+    FROM client_facts WHERE ${within(span)} AND NOT (${untaught})
+    GROUP BY ALL
+  )
 )
-SELECT relation, if(grouping(key) = 0, key, NULL) AS known_key, if(grouping(value) = 0, value, NULL) AS known_value,
-  uniqExact(network) AS networks
-FROM pairs
-GROUP BY GROUPING SETS ((relation, key, value), (relation, key), (relation, value), (relation))
+GROUP BY ALL`;
+}
+
+function countsQuery(span: Span): Sql {
+  return sql`
+WITH pairs AS (
+  SELECT relation, key, value, network,
+    exp2(-greatest(0, ${
+    span.to / 1e6
+  } - toUnixTimestamp(max(last_seen))) / 86400 / ${HALF_LIFE_DAYS}) AS weight
+  FROM learned_pairs
+  WHERE last_seen < toDateTime(${
+    typed(Math.ceil(span.to / 1e6), "UInt32")
+  }, 'UTC')
+  GROUP BY relation, key, value, network
+)
+SELECT relation, known_key, known_value, round(sum(weight), 2) AS networks FROM (
+  SELECT relation, key::Nullable(String) AS known_key, value::Nullable(String) AS known_value, network, weight FROM pairs
+  UNION ALL
+  SELECT relation, key, NULL, network, max(weight) FROM pairs GROUP BY relation, key, network
+  UNION ALL
+  SELECT relation, NULL, value, network, max(weight) FROM pairs GROUP BY relation, value, network
+  UNION ALL
+  SELECT relation, NULL, NULL, network, max(weight) FROM pairs GROUP BY relation, network
+)
+GROUP BY relation, known_key, known_value
 ORDER BY networks DESC, relation, known_key, known_value
 LIMIT ${COUNTS_MAX}`;
 }
@@ -225,7 +308,7 @@ SELECT concat(ja4, '|', ua_family, '|', stable_order) AS "group",
   uniq(src_ip) AS addresses, uniqArray(networks) AS networks, sum(answered) / sum(requests) AS success,
   avg(requests >= 2 AND assets <= 0.1 * requests) AS homogeneity
 FROM (
-  SELECT src_ip, toString(ja4) AS ja4, toString(ua_family) AS ua_family,
+  SELECT src_ip, ja4, toString(ua_family) AS ua_family,
     count() AS requests, sum(is_asset) AS assets, countIf(status_code < 400) AS answered,
     groupUniqArray(16)(network) AS networks,
     groupUniqArrayIf(32)(stable_order, kind IN ('navigate', 'get', 'post')) AS orders
@@ -240,10 +323,11 @@ LIMIT ${GROUPS_MAX}`;
 
 function pathsStatement(span: Span, addresses: number): Sql {
   return sql`
-INSERT INTO learned_paths (http_host, url_path, bits)
-SELECT http_host, url_path, -log2((uniq(src_ip) + 0.5) / ${addresses}) AS bits
+INSERT INTO learned_paths (http_host, url_path, bits, is_sign_in)
+SELECT http_host, url_path, -log2((uniqIf(src_ip, is_document) + 0.5) / ${addresses}) AS bits,
+  uniqIf(network, http_method = 'POST' AND status_code IN (401, 403)) >= ${SIGN_IN_NETWORKS_MIN} AS is_sign_in
 FROM client_facts
-WHERE is_document AND ${within(span)}
+WHERE (is_document OR http_method = 'POST') AND ${within(span)}
 GROUP BY http_host, url_path
 HAVING uniq(src_ip) >= 2
 ORDER BY uniq(src_ip) DESC

@@ -16,23 +16,29 @@ const REFERENCE_ROWS_MAX = 8192;
 /** Explains rows of one forest against one reference. */
 export class PathAttribution {
   readonly #forest: Forest;
-  /** Mean leaf value below every node of every tree, as the reference rows fall; leaves included. */
-  readonly #expected: Float64Array;
+  /** What the step to each node costs of the path, over the number of trees; 0 below short branches. */
+  readonly #lost: Float64Array;
   /** Mean path length of the reference, averaged over the trees. */
   readonly meanPath: number;
 
   /** `data`: row-major, rows x forest.columns; the rows that count as usual. */
   constructor(forest: Forest, data: Float32Array, rows: number) {
     this.#forest = forest;
-    this.#expected = expectations(
+    const expected = expectations(
       forest,
       data,
       Math.min(rows, REFERENCE_ROWS_MAX),
     );
     const { trees, depth } = forest;
+    this.#lost = expected.map((value, at) => {
+      const i = at & ((1 << (depth + 1)) - 1);
+      return i < 2
+        ? 0
+        : ((expected[at - i + (i >> 1)] as number) - value) / trees;
+    });
     let sum = 0;
     for (let tree = 0; tree < trees; tree++) {
-      sum += this.#expected[(tree << (depth + 1)) + 1] as number;
+      sum += expected[(tree << (depth + 1)) + 1] as number;
     }
     this.meanPath = sum / trees;
   }
@@ -40,20 +46,19 @@ export class PathAttribution {
   /** Path length lost to each column, averaged over the trees. */
   attribute(row: Float32Array): Float64Array<ArrayBuffer> {
     const { trees, depth, columns, node } = this.#forest;
+    const lost = this.#lost;
     const keys = keysOf(row, columns);
     const share = new Float64Array(columns);
     for (let tree = 0; tree < trees; tree++) {
-      const base = tree << (depth + 1);
+      const base = tree << depth;
       let i = 1;
       for (let level = 0; level < depth; level++) {
-        const slot = ((tree << depth) + i) << 1;
-        const threshold = node[slot + 1] as number;
-        if (threshold === PADDING) break;
+        const slot = (base + i) << 1;
         const column = node[slot] as number;
-        const next = 2 * i + (threshold < (keys[column] as number) ? 1 : 0);
+        const next = (i << 1) |
+          (((node[slot + 1] as number) - (keys[column] as number)) >>> 31);
         share[column] = (share[column] as number) +
-          ((this.#expected[base + i] as number) -
-              (this.#expected[base + next] as number)) / trees;
+          (lost[(base << 1) + next] as number);
         i = next;
       }
     }

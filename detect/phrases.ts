@@ -126,11 +126,19 @@ const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
         sent === "" ? "no Accept-Language" : `Accept-Language ${sent}`
       }, as ${share} of visitors`;
     }),
+  ttl_spread: ({ facts, median }) => ({
+    here: counted(facts.ttls, "TTL"),
+    usual: counted(Math.round(median) + 1, "TTL"),
+    clause: `its SYNs come with ${facts.ttls} different TTLs`,
+  }),
   alpn_mismatch: (s) =>
     among(
       s,
-      s.facts.alpn_mismatches,
-      (x) => `HTTP/2 that ALPN did not offer in ${x}`,
+      s.facts.alpn_mismatches + s.facts.alpn_unused,
+      (x) =>
+        s.facts.alpn_mismatches > 0
+          ? `HTTP/2 that ALPN did not offer in ${x}`
+          : `HTTP/1 in ${x}, though ALPN offered HTTP/2`,
     ),
   sni_mismatch: (s) =>
     among(
@@ -185,6 +193,15 @@ const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
     clause: `TLS begins ${
       milliseconds(value)
     } further away than TCP, as through a proxy`,
+  }),
+  hello_steadiness: ({ facts, median, value }) => ({
+    here: value === 0 ? "too few" : `± ${percent(facts.hello_spread)}`,
+    usual: median === 0 ? "too few" : `± ${variation(median, 0.05)}`,
+    clause: value === 0
+      ? ""
+      : `SYN to ClientHello takes nearly the same each time (± ${
+        percent(facts.hello_spread)
+      })`,
   }),
   requests: (s) => plain(s, (n) => counted(n, "request")),
   peak_10s: (s) =>
@@ -259,6 +276,17 @@ const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
       } with ${counted(documents, "page")}`,
     };
   },
+  cache_forgotten: ({ value, median }) => ({
+    here: counted(Math.round(2 ** value - 1), "asset"),
+    usual: counted(Math.round(2 ** median - 1), "asset"),
+    clause: `${
+      counted(
+        Math.round(2 ** value - 1),
+        "image, style or script",
+        "images, styles and scripts",
+      )
+    } fetched again in full`,
+  }),
   client_error_load: (s) =>
     loaded(
       s,
@@ -319,6 +347,11 @@ const PHRASES: Readonly<Record<FeatureName, (subject: Subject) => Phrase>> = {
       (n) => `${number(n)} requests a connection`,
     ),
   user_agents: (s) => plain(s, (n) => `${counted(n, "User-Agent")} in turn`),
+  agent_ja4s: ({ facts, median }) => ({
+    here: counted(Math.max(1, facts.client_ja4s), "JA4"),
+    usual: counted(Math.round(median) + 1, "JA4"),
+    clause: `${facts.client_ja4s} JA4s under one User-Agent`,
+  }),
   group_excess: (s) =>
     grouped(s, (addresses) => `${addresses} share its odd fingerprint`),
   group_homogeneity: (s) =>

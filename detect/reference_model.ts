@@ -13,7 +13,6 @@
 import { FEATURES } from "../lib/features.ts";
 import { invariant } from "../lib/invariant.ts";
 import { Calibration, countBelow, countUpTo } from "./calibration.ts";
-import type { FeatureMatrix } from "./features.ts";
 import { averageDepth, fitForest, scoreRows } from "./isolation_forest.ts";
 import type { Forest } from "./isolation_forest.ts";
 import { PathAttribution } from "./path_attribution.ts";
@@ -42,6 +41,14 @@ export interface ModelScore {
   readonly contributions: Float64Array<ArrayBuffer>;
 }
 
+/** What labels say of the features. */
+export interface Weights {
+  /** By column, >= 0; 1 where the labels say nothing. */
+  readonly values: Float64Array;
+  /** How much they count against the forest, which has no labels: 0..1. */
+  readonly trust: number;
+}
+
 /** Where a value lies among the reference. */
 export interface Standing {
   readonly p5: number;
@@ -62,12 +69,15 @@ export class ReferenceModel {
   readonly #forestSurprise: Calibration;
   readonly #evidence: Calibration;
   readonly #meanEvidence: number;
+  /** Share of the tails in the evidence; the rest is the forest's. */
+  readonly #tailShare: number;
 
-  /** @param seed Equal anchors and seeds give equal models. */
-  constructor(anchor: Anchor, seed: number) {
+  /** @param seed Equal anchors, seeds and weights give equal models. */
+  constructor(anchor: Anchor, seed: number, weights?: Weights) {
     invariant(anchor.rows > 0, "a model needs an anchor");
     const scaled = rescaled(anchor.values);
-    this.#tails = new TailTable(anchor.values, anchor.rows);
+    this.#tailShare = (1 + (weights?.trust ?? 0)) / 2;
+    this.#tails = new TailTable(anchor.values, anchor.rows, weights);
     this.#forest = fitForest(scaled, anchor.rows, WIDTH, {
       seed,
       trees: TREES,
@@ -77,7 +87,7 @@ export class ReferenceModel {
       scaled,
       anchor.rows,
     );
-    const held = crossFit(anchor, scaled, seed);
+    const held = crossFit(anchor, scaled, { seed, weights });
     this.#tailSurprise = new Calibration(held.bits);
     this.#forestSurprise = new Calibration(held.shortfall);
     const evidence = held.bits.map((bits, i) =>
@@ -88,16 +98,14 @@ export class ReferenceModel {
     this.base = scoreOfEvidence(this.#meanEvidence);
   }
 
-  /** Scores the windows of `matrix`. */
-  score(matrix: FeatureMatrix): ModelScore[] {
-    const scaled = rescaled(matrix.values);
-    return Array.from({ length: matrix.rows }, (_, row) => {
-      const from = row * WIDTH;
-      return this.#scoreRow(
-        matrix.values.subarray(from, from + WIDTH),
-        scaled.subarray(from, from + WIDTH),
-      );
-    });
+  /** Scores one window; its features in the order and units of FEATURES. */
+  score(values: Float32Array): ModelScore {
+    return this.#scoreRow(values, rescaled(values));
+  }
+
+  /** Weighted bits of each feature of one window, in the order of FEATURES. */
+  bits(values: Float32Array): Float64Array<ArrayBuffer> {
+    return this.#tails.bits(values);
   }
 
   /** Where `value` of the feature in `column` lies among the reference. */
@@ -106,30 +114,25 @@ export class ReferenceModel {
   }
 
   #scoreRow(values: Float32Array, scaled: Float32Array): ModelScore {
+    const contributions = this.#attribution.attribute(scaled);
+    const shortfall = sum(contributions);
     const bits = this.#tails.bits(values);
-    const shares = this.#attribution.attribute(scaled);
     const bitSum = sum(bits);
-    const shortfall = sum(shares);
-    const evidence = this.#evidenceOf(bitSum, shortfall);
+    const tail = this.#tailSurprise.surprise(bitSum);
+    const forest = this.#forestSurprise.surprise(shortfall);
+    const evidence = this.#together(tail, forest);
     const score = scoreOfEvidence(evidence);
-    const outer = chord(
-      score - this.base,
-      evidence - this.#meanEvidence,
-    );
-    const tailSlope = outer * 0.5 * chord(
-      this.#tailSurprise.surprise(bitSum) -
-        this.#tailSurprise.surprise(this.#tails.meanSum),
-      bitSum - this.#tails.meanSum,
-    );
-    const forestSlope = outer * 0.5 * chord(
-      this.#forestSurprise.surprise(shortfall) -
-        this.#forestSurprise.surprise(0),
-      shortfall,
-    );
-    const contributions = bits.map((own, j) =>
-      tailSlope * (own - (this.#tails.meanBits[j] as number)) +
-      forestSlope * (shares[j] as number)
-    );
+    const outer = chord(score - this.base, evidence - this.#meanEvidence);
+    const { meanSum, meanBits } = this.#tails;
+    const tailSlope = outer * this.#tailShare *
+      chord(tail - this.#tailSurprise.surprise(meanSum), bitSum - meanSum);
+    const forestSlope = outer * (1 - this.#tailShare) *
+      chord(forest - this.#forestSurprise.surprise(0), shortfall);
+    for (let j = 0; j < WIDTH; j++) {
+      contributions[j] =
+        tailSlope * ((bits[j] as number) - (meanBits[j] as number)) +
+        forestSlope * (contributions[j] as number);
+    }
     return {
       score,
       pValue: this.#evidence.pValue(evidence),
@@ -138,25 +141,39 @@ export class ReferenceModel {
   }
 
   #evidenceOf(bits: number, shortfall: number): number {
-    return (this.#tailSurprise.surprise(bits) +
-      this.#forestSurprise.surprise(shortfall)) / 2;
+    return this.#together(
+      this.#tailSurprise.surprise(bits),
+      this.#forestSurprise.surprise(shortfall),
+    );
+  }
+
+  #together(tail: number, forest: number): number {
+    return this.#tailShare * tail + (1 - this.#tailShare) * forest;
   }
 }
 
-/** Bits of one-sided tails per feature. */
+/** Bits of one-sided tails per feature, times its weight. */
 class TailTable {
   /** Reference values of each feature, ascending. */
   readonly #sorted: readonly Float32Array[];
+  /** Bits of a tail by the number of reference values in it, 0..rows. */
+  readonly #bitsOf: Float64Array;
+  readonly #weights: Float64Array | undefined;
   /** Mean bits of the reference itself, by feature. */
   readonly meanBits: Float64Array;
   readonly meanSum: number;
 
-  constructor(values: Float32Array, rows: number) {
+  constructor(values: Float32Array, rows: number, weights?: Weights) {
+    this.#weights = weights?.values;
     this.#sorted = FEATURES.map((_, j) =>
       Float32Array.from(
         { length: rows },
         (_, row) => values[row * WIDTH + j] as number,
       ).sort()
+    );
+    this.#bitsOf = Float64Array.from(
+      { length: rows + 1 },
+      (_, count) => -Math.log2((count + 0.5) / rows),
     );
     this.meanBits = new Float64Array(WIDTH);
     for (let row = 0; row < rows; row++) {
@@ -171,15 +188,19 @@ class TailTable {
 
   bits(values: Float32Array): Float64Array<ArrayBuffer> {
     const out = new Float64Array(WIDTH);
-    for (const [j, feature] of FEATURES.entries()) {
+    const weights = this.#weights;
+    for (let j = 0; j < WIDTH; j++) {
       const sorted = this.#sorted[j] as Float32Array;
       const value = values[j] as number;
       const n = sorted.length;
-      const upper = (n - countBelow(sorted, value) + 0.5) / n;
-      const tail = feature.direction === "high"
-        ? upper
-        : 2 * Math.min(upper, (countUpTo(sorted, value) + 0.5) / n);
-      out[j] = Math.max(0, -Math.log2(tail) - FREE_BITS);
+      const above = n - countBelow(sorted, value);
+      // The smaller tail of two counts double: one bit less.
+      const tail = TWO_SIDED[j]
+        ? (this.#bitsOf[Math.min(above, countUpTo(sorted, value))] as number) -
+          1
+        : this.#bitsOf[above] as number;
+      const bits = Math.max(0, tail - FREE_BITS);
+      out[j] = weights === undefined ? bits : bits * (weights[j] as number);
     }
     return out;
   }
@@ -199,11 +220,13 @@ class TailTable {
   }
 }
 
+const TWO_SIDED = FEATURES.map(({ direction }) => direction !== "high");
+
 /** Both statistics of every anchor row, by models that were fitted without its actor. */
 function crossFit(
   anchor: Anchor,
   scaled: Float32Array,
-  seed: number,
+  { seed, weights }: { seed: number; weights: Weights | undefined },
 ): { bits: number[]; shortfall: number[] } {
   const bits: number[] = [];
   const shortfall: number[] = [];
@@ -216,7 +239,7 @@ function crossFit(
     }
     if (held.length === 0 || kept.length === 0) continue;
     const values = takeRows(anchor.values, kept);
-    const tails = new TailTable(values, kept.length);
+    const tails = new TailTable(values, kept.length, weights);
     const keptScaled = takeRows(scaled, kept);
     const forest = fitForest(keptScaled, kept.length, WIDTH, {
       seed: seed + 1 + fold,
@@ -246,12 +269,19 @@ function pathLengths(
 
 /** log2(1 + x) where a feature's scale is logarithmic: a forest cuts evenly between values. */
 function rescaled(values: Float32Array): Float32Array {
-  return values.map((value, i) =>
-    FEATURES[i % WIDTH]?.scale === "log"
-      ? Math.log2(1 + Math.max(0, value))
-      : value
-  );
+  const out = values.slice();
+  for (const j of LOGARITHMIC) {
+    for (let i = j; i < out.length; i += WIDTH) {
+      out[i] = Math.log2(1 + Math.max(0, out[i] as number));
+    }
+  }
+  return out;
 }
+
+/** Columns whose scale is logarithmic. */
+const LOGARITHMIC = [...FEATURES.keys()].filter((j) =>
+  FEATURES[j]?.scale === "log"
+);
 
 function takeRows(values: Float32Array, rows: readonly number[]): Float32Array {
   const out = new Float32Array(rows.length * WIDTH);

@@ -5,11 +5,13 @@
  * @module
  */
 import type { Column, Database } from "../lib/clickhouse.ts";
-import type { Severity, UnixMicros } from "../lib/events.ts";
+import { SEVERITIES, type Severity, type UnixMicros } from "../lib/events.ts";
 import { FEATURES } from "../lib/features.ts";
 import { writeIpBytes } from "../lib/ip.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { sql, typed } from "../lib/sql.ts";
+import { type Span, within } from "./learned.ts";
+import type { WindowFacts } from "./windows.ts";
 import { findCampaigns, type FoundCampaign } from "./campaigns.ts";
 import type { DetectorModel } from "./detector_model.ts";
 import { shortId } from "./encoding.ts";
@@ -51,7 +53,7 @@ export async function writeVerdicts(
     );
   }
   const shown = verdicts.filter(({ severity }) => severity !== undefined);
-  const campaigns = findCampaigns(shown);
+  const campaigns = findCampaigns(shown, context.model.learned);
   const detections = await writeDetections(db, shown, campaigns, context);
   const alerts: Partial<Record<Severity, number>> = {};
   for (const { severity } of shown) {
@@ -76,9 +78,8 @@ function scoreColumns(
   const text = "LowCardinality(String)";
   const of = <T>(read: (verdict: WindowVerdict) => T): T[] =>
     verdicts.map(read);
-  const rules = of(({ rules }) => rules.map(({ rule }) => rule));
-  const ends: number[] = [];
-  for (const names of rules) ends.push((ends.at(-1) ?? 0) + names.length);
+  const rules = lists(of(({ rules }) => rules.map(({ rule }) => rule)));
+  const simulated = lists(of(({ rulesSimulated }) => rulesSimulated));
   const wide = (read: (verdict: WindowVerdict) => ArrayLike<number>) => {
     const values = new Float32Array(verdicts.length * FEATURES.length);
     for (const [i, verdict] of verdicts.entries()) {
@@ -130,7 +131,13 @@ function scoreColumns(
     {
       name: "rules",
       type: "Array(LowCardinality(String))",
-      data: { ends, values: rules.flat() },
+      data: rules,
+    },
+    { name: "model", type: text, data: of(({ model }) => model) },
+    {
+      name: "rules_simulated",
+      type: "Array(LowCardinality(String))",
+      data: simulated,
     },
     {
       name: "features",
@@ -143,6 +150,14 @@ function scoreColumns(
       data: wide(({ contributions }) => contributions),
     },
   ];
+}
+
+/** Lists of names as a column. */
+function lists(
+  rows: readonly (readonly string[])[],
+): { ends: number[]; values: string[] } {
+  let end = 0;
+  return { ends: rows.map(({ length }) => end += length), values: rows.flat() };
 }
 
 /** The part of a stored detection that a later one must respect. */
@@ -163,6 +178,8 @@ interface StoredDetection {
   readonly windows: number;
   readonly campaign_id: string;
   readonly model_id: string;
+  readonly model: string;
+  readonly examples: string;
 }
 
 async function writeDetections(
@@ -180,15 +197,16 @@ async function writeDetections(
   for (const verdict of shown) ids.set(verdict, await detectionId(verdict));
   const stored = await readStored(db, [...new Set(ids.values())]);
   const totals = await readTotals(db, shown);
-  const campaignIds = await nameCampaigns(db, campaigns);
+  const campaignIds = await nameCampaigns(db, campaigns, ids);
   const campaignOf = new Map(
-    campaigns.flatMap((campaign) =>
+    campaigns.flatMap((campaign, i) =>
       campaign.members.map((member) => [
         ids.get(member) as string,
-        campaignIds.get(campaign.key) as string,
+        campaignIds[i] as string,
       ])
     ),
   );
+  const examples = await readExamples(db, shown);
   const rows: object[] = [];
   for (
     const [id, verdicts] of Map.groupBy(shown, (v) => ids.get(v) as string)
@@ -199,6 +217,7 @@ async function writeDetections(
       before: stored.get(id),
       total: totals.get(totalKey(verdicts[0] as WindowVerdict)),
       campaign: campaignOf.get(id),
+      examples,
     });
     if (row !== undefined) rows.push({ ...row, rev: context.now });
   }
@@ -207,9 +226,9 @@ async function writeDetections(
       signal: context.signal,
     });
   }
-  for (const campaign of campaigns) {
+  for (const [i, campaign] of campaigns.entries()) {
     await writeCampaign(db, campaign, {
-      id: campaignIds.get(campaign.key) as string,
+      id: campaignIds[i] as string,
       members: [...new Set(campaign.members.map((m) => ids.get(m) as string))],
       now: context.now,
     });
@@ -231,7 +250,7 @@ async function readStored(
   const rows = await db.query<StoredDetection>(
     sql`
 SELECT id, toUnixTimestamp64Micro(first_seen) AS first_seen, toUnixTimestamp64Micro(last_seen) AS last_seen, severity,
-  score, title, summary, tags, reasons, rules, p_value, base, requests, windows, campaign_id, model_id
+  score, title, summary, tags, reasons, rules, p_value, base, requests, windows, campaign_id, model_id, model, examples
 FROM detections FINAL WHERE id IN ${ids}`,
     { settings: { output_format_json_quote_64bit_integers: 0 } },
   );
@@ -280,6 +299,7 @@ function detectionRow(
     before: StoredDetection | undefined;
     total: Total | undefined;
     campaign: string | undefined;
+    examples: ReadonlyMap<string, string>;
   },
 ): object | undefined {
   const { before, total, model } = context;
@@ -293,7 +313,8 @@ function detectionRow(
   if (
     before !== undefined && last <= before.last_seen &&
     requests === before.requests && campaign_id === before.campaign_id &&
-    model.id === before.model_id
+    model.id === before.model_id &&
+    SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(before.severity)
   ) return undefined;
   const { facts } = best;
   // What was said of an earlier, more unusual window of the day stays said.
@@ -331,6 +352,8 @@ function detectionRow(
           reasons.map(({ clause: _, ...reason }) => reason),
         ),
         rules: JSON.stringify(best.rules),
+        model: best.model,
+        examples: context.examples.get(exampleKey(facts)) ?? "[]",
       }
       : {
         score: earlier.score,
@@ -341,6 +364,8 @@ function detectionRow(
         tags: earlier.tags,
         reasons: earlier.reasons,
         rules: earlier.rules,
+        model: earlier.model,
+        examples: earlier.examples,
       }),
     requests,
     windows: total?.windows ?? 1,
@@ -352,22 +377,112 @@ function detectionRow(
   };
 }
 
-/** Identifiers by key: that of the stored campaign, or the next free number. */
+/**
+ * Up to three requests of each shown window by {@linkcode exampleKey}, spread over its time, as
+ * JSON: what an analyst looks up first.
+ */
+async function readExamples(
+  db: Database,
+  shown: readonly WindowVerdict[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const starts = shown.map(({ facts }) => facts.window_start);
+  const ends = shown.map(({ facts }) => facts.last_ts + 1);
+  const span: Span = {
+    from: Math.min(...starts) as UnixMicros,
+    to: Math.max(...ends) as UnixMicros,
+  };
+  const addresses = [...new Set(shown.map(({ facts }) => facts.src_ip))];
+  for (let at = 0; at < addresses.length; at += ADDRESSES_AT_ONCE) {
+    const rows = await db.query<{ key: string; examples: string }>(
+      sql`
+SELECT concat(replaceOne(toString(src_ip), '::ffff:', ''), '|', ja4, '|', http_host, '|', toString(hour)) AS key,
+  toJSONString(arrayMap(i -> all[i], arrayDistinct([1, intDiv(length(all) + 1, 2), length(all)]))) AS examples
+FROM (
+  SELECT src_ip, ja4, http_host, toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond(${
+        typed(shown[0]?.facts.window_s ?? 3600, "UInt32")
+      }))) AS hour,
+    arraySort(x -> x.ts, groupArraySample(64, 1)(CAST(
+      (toString(event_id), toUnixTimestamp64Micro(client_facts.ts), toString(http_method), substring(url_path, 1, 200), status_code),
+      'Tuple(event_id String, ts Int64, http_method String, url_path String, status_code UInt16)'))) AS all
+  FROM client_facts
+  WHERE ${within(span)} AND src_ip IN (SELECT toIPv6(arrayJoin(${
+        addresses.slice(at, at + ADDRESSES_AT_ONCE)
+      })))
+  GROUP BY src_ip, ja4, http_host, hour
+)`,
+      {
+        settings: { output_format_json_quote_64bit_integers: 0 },
+        timeoutMs: 60_000,
+      },
+    );
+    for (const { key, examples } of rows) found.set(key, examples);
+  }
+  return found;
+}
+
+const ADDRESSES_AT_ONCE = 5000;
+
+function exampleKey(
+  facts: Pick<WindowFacts, "src_ip" | "ja4" | "http_host" | "window_start">,
+): string {
+  return `${facts.src_ip}|${facts.ja4}|${facts.http_host}|${
+    facts.window_start / 1e6
+  }`;
+}
+
+/** Share of the members of a stored campaign that make a found one the same. */
+const SAME_MEMBERS = 0.3;
+
+/**
+ * Identifiers of the found campaigns, in their order: that of the stored one with most members in
+ * common, else of one with the same traits that no other has taken, else the next free number.
+ */
 async function nameCampaigns(
   db: Database,
   campaigns: readonly FoundCampaign[],
-): Promise<Map<string, string>> {
-  const ids = new Map<string, string>();
-  if (campaigns.length === 0) return ids;
-  const stored = await db.query<{ id: string; shared: string }>(
-    sql`SELECT id, shared FROM campaigns FINAL`,
+  ids: ReadonlyMap<WindowVerdict, string>,
+): Promise<string[]> {
+  if (campaigns.length === 0) return [];
+  const stored = await db.query<
+    { id: string; shared: string; detections: readonly string[] }
+  >(
+    sql`
+SELECT id, shared, detections FROM campaigns FINAL
+WHERE last_seen > now() - INTERVAL 30 DAY OR shared IN ${
+      campaigns.map(({ key }) => key)
+    }`,
   );
-  const known = new Map(stored.map(({ id, shared }) => [shared, id]));
-  let next = Math.max(0, ...stored.map(({ id }) => Number(id.slice(2)) || 0));
-  for (const { key } of campaigns) {
-    if (!ids.has(key)) ids.set(key, known.get(key) ?? `C-${++next}`);
+  const [highest] = await db.query<{ number: number }>(
+    sql`SELECT max(toUInt32OrZero(substring(id, 3))) AS number FROM campaigns`,
+  );
+  const owners = new Map<string, string[]>();
+  for (const { id, detections } of stored) {
+    for (const member of detections) {
+      owners.getOrInsertComputed(member, () => []).push(id);
+    }
   }
-  return ids;
+  const sizes = new Map(stored.map((one) => [one.id, one.detections.length]));
+  const taken = new Set<string>();
+  let next = highest?.number ?? 0;
+  return campaigns.map(({ key, members }) => {
+    const own = new Set(members.map((m) => ids.get(m) as string));
+    const common = new Map<string, number>();
+    for (const member of own) {
+      for (const id of owners.get(member) ?? []) {
+        common.set(id, (common.get(id) ?? 0) + 1);
+      }
+    }
+    const [best] = [...common].filter(([id, count]) =>
+      !taken.has(id) &&
+      count >= SAME_MEMBERS * Math.min(own.size, sizes.get(id) ?? 0)
+    ).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+    const id = best?.[0] ??
+      stored.find((one) => one.shared === key && !taken.has(one.id))?.id ??
+      `C-${++next}`;
+    taken.add(id);
+    return id;
+  });
 }
 
 async function writeCampaign(
@@ -377,8 +492,12 @@ async function writeCampaign(
 ): Promise<void> {
   // Members of earlier cycles keep their campaign_id: the table of detections knows all of them.
   await db.command(sql`
-INSERT INTO campaigns (id, first_seen, last_seen, severity, title, shared, addresses, requests, detections, rev)
+INSERT INTO campaigns (id, first_seen, last_seen, severity, title, shared, addresses, requests, detections, stats, rev)
 SELECT ${context.id}, min(first_seen), max(last_seen), ${campaign.severity}, ${campaign.title}, ${campaign.key},
-  uniqExact(src_ip), sum(requests), arraySort(groupUniqArray(10000)(id)), ${context.now}
+  uniqExact(src_ip), sum(requests), arraySort(groupUniqArray(10000)(id)), ${
+    JSON.stringify(
+      campaign.stats,
+    )
+  }, ${context.now}
 FROM detections FINAL WHERE campaign_id = ${context.id} OR id IN ${context.members}`);
 }

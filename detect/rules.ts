@@ -10,6 +10,7 @@ import { parseIp } from "../lib/ip.ts";
 import { NetworkSet } from "../lib/ip_filter.ts";
 import { printable, shorten } from "../lib/text.ts";
 import { type BotStanding, namesItsOperator } from "./known_bots.ts";
+import type { RuleMode } from "./settings.ts";
 import type { WindowFacts } from "./windows.ts";
 
 /** A rule as docs/detection.md lists it. */
@@ -31,8 +32,10 @@ export interface RuleInput {
   readonly bot: BotStanding;
   /** Entry of the deny list that names this client; empty if none. */
   readonly denied: string;
-  /** Addresses with this fingerprint that failed to sign in within the same window. */
-  readonly failingAddresses: number;
+  /** Entry of the watch list that names this client; empty if none. */
+  readonly watched: string;
+  /** Whether an analyst's label says that this client is a bot. */
+  readonly labelledBot: boolean;
 }
 
 /** Names that are no browser's but say what runs. */
@@ -67,6 +70,9 @@ const LOCAL = new NetworkSet([
   "fe80::/10",
 ]);
 
+/** Handshakes within a window from which having no request is no abandoned preconnect. */
+export const SILENT_HANDSHAKES_MIN = 30;
+
 /** Bits from which a handshake counts as never seen with a browser: one in 256, the first bit free. */
 const IMPERSONATION_BITS = 7;
 
@@ -90,7 +96,7 @@ export const RULES: readonly Rule[] = [
       if (tool !== undefined) {
         return `The client says that it is ${tool}: "${ua(facts)}".`;
       }
-      if (facts.without_user_agent === facts.requests) {
+      if (facts.requests > 0 && facts.without_user_agent === facts.requests) {
         return "The client sends no User-Agent.";
       }
       return facts.ua_family === "bot" && bot.falselyClaimed === "" &&
@@ -124,7 +130,7 @@ export const RULES: readonly Rule[] = [
     test: ({ facts, bot }) =>
       bot.falselyClaimed === ""
         ? undefined
-        : `It claims to be ${bot.falselyClaimed}, but ${facts.src_ip} is not in the networks that its operator publishes.`,
+        : `It claims to be ${bot.falselyClaimed}, but ${facts.src_ip} is neither in a network that its operator publishes nor has a name of its operator's.`,
   },
   {
     id: "R5",
@@ -141,12 +147,13 @@ export const RULES: readonly Rule[] = [
     name: "sign_in_attack",
     severity: "high",
     mitre: "T1110",
-    test: ({ facts, failingAddresses }) => {
+    test: ({ facts }) => {
+      const { failing_addresses } = facts;
       if (facts.sign_in_failures >= 10) {
         return `${facts.sign_in_failures} attempts to sign in failed.`;
       }
-      return facts.sign_in_failures > 0 && failingAddresses >= 30
-        ? `${failingAddresses} addresses with this fingerprint failed to sign in within the window.`
+      return facts.sign_in_failures > 0 && failing_addresses >= 30
+        ? `${failing_addresses} addresses with this fingerprint failed to sign in within the window.`
         : undefined;
     },
   },
@@ -163,7 +170,8 @@ export const RULES: readonly Rule[] = [
           name(facts.http_host)
         } instead of a name.`;
       }
-      return facts.has_tls > 0 && facts.without_sni === facts.requests
+      const all = Math.max(facts.requests, facts.silent_handshakes);
+      return facts.has_tls > 0 && facts.without_sni === all
         ? "Its handshake names no server (no SNI)."
         : undefined;
     },
@@ -174,7 +182,7 @@ export const RULES: readonly Rule[] = [
     severity: "medium",
     mitre: "T1036",
     test: ({ facts }) =>
-      facts.hollow_chrome === facts.requests
+      facts.requests > 0 && facts.hollow_chrome === facts.requests
         ? `It claims to be ${
           browserName(facts)
         }, but sends neither client hints nor Sec-Fetch headers.`
@@ -185,7 +193,7 @@ export const RULES: readonly Rule[] = [
     name: "http2_without_alpn",
     severity: "medium",
     test: ({ facts }) =>
-      facts.alpn_mismatches === facts.requests
+      facts.requests > 0 && facts.alpn_mismatches === facts.requests
         ? "It speaks HTTP/2 without having offered it in ALPN."
         : undefined,
   },
@@ -209,21 +217,67 @@ export const RULES: readonly Rule[] = [
         ? `${facts.forbidden_methods} requests with TRACE, PROPFIND, CONNECT or the like.`
         : undefined,
   },
+  {
+    id: "R12",
+    name: "watch_list",
+    severity: "low",
+    test: ({ watched }) =>
+      watched === ""
+        ? undefined
+        : `The watch list names ${printable(watched)}.`,
+  },
+  {
+    id: "R13",
+    name: "labelled_bot",
+    severity: "medium",
+    test: ({ labelledBot }) =>
+      labelledBot ? "An analyst said that this client is a bot." : undefined,
+  },
+  {
+    id: "R14",
+    name: "silent_handshakes",
+    severity: "low",
+    mitre: "T1595.001",
+    test: ({ facts }) =>
+      facts.silent_handshakes >= SILENT_HANDSHAKES_MIN && facts.requests === 0
+        ? `${facts.silent_handshakes} TLS handshakes and not one request.`
+        : undefined,
+  },
 ];
 
 /** Names of all rules, for the configuration. */
 export const RULE_NAMES: readonly string[] = RULES.map((rule) => rule.name);
 
-/** The rules that hit, those switched off left out. */
+/** What the rules say of a window. */
+export interface RuleHits {
+  readonly hits: readonly RuleHit[];
+  /** Names of rules on trial that would have hit. */
+  readonly simulated: readonly string[];
+}
+
+/** The rules that hit, by what `modes` says of them; a rule without a mode is on. */
 export function hits(
   input: RuleInput,
-  off: ReadonlySet<string>,
-): RuleHit[] {
-  return RULES.flatMap(({ name, severity, test }) => {
-    if (off.has(name)) return [];
-    const text = test(input);
-    return text === undefined ? [] : [{ rule: name, severity, text }];
-  });
+  modes: ReadonlyMap<string, RuleMode>,
+): RuleHits {
+  const found: RuleHit[] = [];
+  const simulated: string[] = [];
+  for (const { id, name, severity, mitre, test } of RULES) {
+    const mode = modes.get(name) ?? "on";
+    const text = mode === "off" ? undefined : test(input);
+    if (text === undefined) continue;
+    if (mode === "simulate") simulated.push(name);
+    else {
+      found.push({
+        rule: name,
+        id,
+        severity,
+        text,
+        ...(mitre === undefined ? {} : { mitre }),
+      });
+    }
+  }
+  return { hits: found, simulated };
 }
 
 /** Families whose names are not written like those of browsers. */

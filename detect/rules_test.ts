@@ -23,9 +23,10 @@ function check(row: Omit<Row, "want" | "name">, off: string[] = []): string[] {
     features,
     bot: botStanding({ ...facts, listed: facts.bot_name }),
     denied: "",
-    failingAddresses: 0,
+    watched: "",
+    labelledBot: false,
     ...row.more,
-  }, new Set(off)).map(({ rule }) => rule);
+  }, new Map(off.map((name) => [name, "off"]))).hits.map(({ rule }) => rule);
 }
 
 const GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1)";
@@ -94,14 +95,12 @@ Deno.test.each<Row>([
   },
   {
     name: "one failure among thirty addresses",
-    facts: { sign_in_failures: 1 },
-    more: { failingAddresses: 30 },
+    facts: { sign_in_failures: 1, failing_addresses: 30 },
     want: ["sign_in_attack"],
   },
   {
     name: "no failure among thirty addresses",
-    facts: {},
-    more: { failingAddresses: 30 },
+    facts: { failing_addresses: 30 },
     want: [],
   },
   { name: "no SNI", facts: { without_sni: 40 }, want: ["no_host_name"] },
@@ -146,12 +145,57 @@ Deno.test.each<Row>([
     facts: { forbidden_methods: 1 },
     want: ["forbidden_method"],
   },
+  {
+    name: "an entry of the watch list",
+    facts: {},
+    more: { watched: "198.18.0.1" },
+    want: ["watch_list"],
+  },
+  {
+    name: "an analyst's label",
+    facts: {},
+    more: { labelledBot: true },
+    want: ["labelled_bot"],
+  },
+  {
+    name: "thirty handshakes and no request",
+    facts: {
+      requests: 0,
+      silent_handshakes: 30,
+      ua_family: "",
+      user_agent: "",
+    },
+    want: ["silent_handshakes"],
+  },
+  {
+    name: "some abandoned handshakes",
+    facts: {
+      requests: 0,
+      silent_handshakes: 29,
+      ua_family: "",
+      user_agent: "",
+    },
+    want: [],
+  },
 ])("hits() with $name", ({ want, ...row }) => {
   assert.deepEqual(check(row), want);
 });
 
 Deno.test("hits() leaves out rules that are switched off", () => {
   assert.deepEqual(check({ facts: { probe_paths: 3 } }, ["probing"]), []);
+});
+
+Deno.test("hits() only names rules that are on trial", () => {
+  const facts = windowFacts({ probe_paths: 3 });
+  const found = hits({
+    facts,
+    features: new Float32Array(FEATURES.length),
+    bot: { verified: "", falselyClaimed: "" },
+    denied: "",
+    watched: "",
+    labelledBot: false,
+  }, new Map([["probing", "simulate"]]));
+  assert.deepEqual(found, { hits: [], simulated: ["probing"] });
 });
 
 Deno.test("RULES have distinct names and numbers", () => {
@@ -164,12 +208,13 @@ Deno.test("hits() makes hostile text visible", () => {
     ua_family: "curl",
     user_agent: "curl/8\u202e\u001b[31m<script>",
   });
-  const [hit] = hits({
+  const { hits: [hit] } = hits({
     facts,
     features: new Float32Array(FEATURES.length),
     bot: { verified: "", falselyClaimed: "" },
     denied: "",
-    failingAddresses: 0,
-  }, new Set());
+    watched: "",
+    labelledBot: false,
+  }, new Map());
   assert.ok(hit?.text.includes("\\u{202e}\\u{1b}[31m<script>"));
 });

@@ -3,19 +3,26 @@
  *
  * Severity is the higher of two that stay visible: the model's, by its p-value, and the rules'.
  * While learning, the model alone never says more than "low"; of a client that says what it is,
- * never more than "medium".
+ * never more than "medium"; of one that an analyst called harmless, nothing.
  *
  * @module
  */
 import { type RuleHit, SEVERITIES, type Severity } from "../lib/events.ts";
 import { COLUMN, FEATURES } from "../lib/features.ts";
-import { type DetectorModel, referenceFor } from "./detector_model.ts";
+import {
+  type DetectorModel,
+  type ModelName,
+  referenceFor,
+} from "./detector_model.ts";
 import { featureMatrix } from "./features.ts";
 import { type BotStanding, botStanding } from "./known_bots.ts";
+import type { NameStandings } from "./bot_names.ts";
+import type { LabelSet } from "./labels.ts";
 import type { ClientLists } from "./lists.ts";
 import { phraseOf } from "./phrases.ts";
 import type { ModelScore, ReferenceModel } from "./reference_model.ts";
 import { hits } from "./rules.ts";
+import type { RuleMode } from "./settings.ts";
 import type { WindowFacts } from "./windows.ts";
 import { sortedReasons, type WordedReason } from "./wording.ts";
 
@@ -30,7 +37,11 @@ export interface WindowVerdict {
   /** In the order of FEATURES; base + their sum = score, except for a verified bot, which has none. */
   readonly contributions: Float64Array;
   readonly rules: readonly RuleHit[];
+  /** Names of rules on trial that would have hit. */
+  readonly rulesSimulated: readonly string[];
   readonly bot: BotStanding;
+  /** Which model scored it; empty where rules alone speak. */
+  readonly model: ModelName | "";
   /** Undefined where nothing is to be shown. */
   readonly severity: Severity | undefined;
   readonly trafficClass: "human" | "verified" | "likely" | "anomalous";
@@ -41,8 +52,13 @@ export interface WindowVerdict {
 export interface VerdictOptions {
   /** Share of people's windows that the model may call unusual, 0..1. */
   readonly alarmRate: number;
-  readonly rulesOff: ReadonlySet<string>;
+  readonly rules: ReadonlyMap<string, RuleMode>;
   readonly lists: ClientLists;
+  readonly labels: LabelSet;
+  /** What DNS says of bots' claims. @default the published networks decide */
+  readonly names?: NameStandings | undefined;
+  /** Models that are in use; without the complete one every window is compared by its requests. */
+  readonly models?: ReadonlySet<ModelName>;
 }
 
 const WIDTH = FEATURES.length;
@@ -53,38 +69,47 @@ export function judge(
   model: DetectorModel,
   options: VerdictOptions,
 ): WindowVerdict[] {
-  const matrix = featureMatrix(windows, model.learned);
-  const failing = failingAddresses(windows);
+  const { values } = featureMatrix(windows, model.learned);
   return windows.map((facts, row) => {
-    const features = matrix.values.slice(row * WIDTH, (row + 1) * WIDTH);
-    const bot = botStanding({ ...facts, listed: facts.bot_name });
-    const { reference, leftOut } = referenceFor(model, facts, bot);
+    const features = values.subarray(row * WIDTH, (row + 1) * WIDTH);
+    const bot = botStanding(
+      { ...facts, listed: facts.bot_name },
+      options.names,
+    );
+    const { reference, leftOut, name } = referenceFor(model, facts, {
+      standing: bot,
+      models: options.models,
+    });
     for (const name of leftOut) features[COLUMN[name]] = 0;
-    const [scored] = reference.score({ rows: 1, values: features });
-    const own = bot.verified === ""
-      ? scored as ModelScore
-      : { score: 0, pValue: 1, contributions: new Float64Array(WIDTH) };
+    const scored = bot.verified === "" && facts.requests > 0 &&
+      name !== undefined;
+    const own = scored ? reference.score(features) : UNSCORED;
+    const label = options.labels.of(facts)?.label;
     const allowed = options.lists.allows(facts);
-    const rules = allowed ? [] : hits({
+    const { hits: rules, simulated } = allowed ? NO_RULES : hits({
       facts,
       features,
       bot,
       denied: options.lists.deniedBy(facts),
-      failingAddresses: failing(facts),
-    }, options.rulesOff);
-    const severity = allowed || (bot.verified !== "" && rules.length === 0)
-      ? undefined
-      : together(
-        modelSeverity(own.pValue, options.alarmRate, cap(facts, model, rules)),
-        rules,
-      );
+      watched: options.lists.watchedBy(facts),
+      labelledBot: label === "bot",
+    }, options.rules);
+    const harmless = allowed || label === "human" || label === "good_bot";
+    const byModel = scored && !harmless
+      ? modelSeverity(own.pValue, options.alarmRate, cap(facts, model, rules))
+      : undefined;
+    const severity = label === "human" || label === "good_bot"
+      ? certain(rules)
+      : together(byModel, rules);
     return {
       facts,
       features,
       ...own,
-      base: bot.verified === "" ? reference.base : 0,
+      base: scored ? reference.base : 0,
       rules,
+      rulesSimulated: simulated,
       bot,
+      model: scored ? name : "",
       severity,
       trafficClass: bot.verified !== ""
         ? "verified"
@@ -96,6 +121,18 @@ export function judge(
       reference,
     };
   });
+}
+
+const UNSCORED: ModelScore = {
+  score: 0,
+  pValue: 1,
+  contributions: new Float64Array(WIDTH),
+};
+const NO_RULES = { hits: [], simulated: [] };
+
+/** Of a client that an analyst called harmless only what is beyond dispute is shown: lists. */
+function certain(rules: readonly RuleHit[]): Severity | undefined {
+  return rules.find(({ rule }) => rule === "deny_list")?.severity;
 }
 
 /** Why the window has its score: every feature, largest contribution first. */
@@ -171,20 +208,6 @@ function cap(
   if (model.learning) return "low";
   const declared = rules.some(({ rule }) => rule === "declared_automation");
   return declared || facts.requests === 1 ? "medium" : "high";
-}
-
-/** Addresses that failed to sign in with a fingerprint within one window of time. */
-function failingAddresses(
-  windows: readonly WindowFacts[],
-): (facts: WindowFacts) => number {
-  const seen = new Map<string, Set<string>>();
-  const key = (facts: WindowFacts) =>
-    `${facts.window_start}|${facts.ja4}|${facts.ua_family}|${facts.http_host}`;
-  for (const facts of windows) {
-    if (facts.sign_in_failures === 0) continue;
-    seen.getOrInsertComputed(key(facts), () => new Set()).add(facts.src_ip);
-  }
-  return (facts) => seen.get(key(facts))?.size ?? 0;
 }
 
 function rounded(value: number, digits: number): number {

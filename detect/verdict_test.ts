@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import type { IpAddress } from "../lib/events.ts";
+import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import { CAMPAIGN_ADDRESSES_MIN, findCampaigns } from "./campaigns.ts";
 import { buildModel, type ModelBody } from "./detector_model.ts";
+import { type Label, LabelSet } from "./labels.ts";
 import { ClientLists, type ListEntry } from "./lists.ts";
 import prior from "./prior.json" with { type: "json" };
 import { CHROME, windowFacts } from "./testing.ts";
-import { judge, reasonsOf } from "./verdict.ts";
+import { judge, reasonsOf, type VerdictOptions } from "./verdict.ts";
 import type { WindowFacts } from "./windows.ts";
 import { wordingOf } from "./wording.ts";
 
@@ -23,11 +24,14 @@ function check(
   windows: readonly WindowFacts[],
   entries: readonly ListEntry[] = [],
   model = ownModel,
+  more: Partial<VerdictOptions> = {},
 ): ReturnType<typeof judge> {
   return judge(windows, model, {
     alarmRate: 0.001,
-    rulesOff: new Set(),
+    rules: new Map(),
     lists: new ClientLists(entries),
+    labels: new LabelSet([]),
+    ...more,
   });
 }
 
@@ -96,6 +100,68 @@ Deno.test("judge() respects verified bots and both lists", () => {
   assert.deepEqual(denied.rules.map(({ rule }) => rule), ["deny_list"]);
 });
 
+Deno.test("judge() names the model and does without one that is not in use", () => {
+  const bare = windowFacts({ ...SCRIPT, ja4: "", has_tls: 0 });
+  const [full, http] = check([windowFacts(SCRIPT), bare]);
+  assert.deepEqual([full?.model, http?.model], ["complete", "applicative"]);
+  const [alone] = check([windowFacts(SCRIPT)], [], ownModel, {
+    models: new Set(["applicative"]),
+  });
+  assert.equal(alone?.model, "applicative");
+  assert.ok((alone?.score ?? 0) > 0.8, "the requests alone tell a script");
+  const [unscored] = check([bare], [], ownModel, {
+    models: new Set(["complete"]),
+  });
+  assert.deepEqual([unscored?.model, unscored?.score], ["", 0]);
+});
+
+/** A label on the address of {@linkcode windowFacts}. */
+function label(changed: Partial<Label>): Label {
+  return {
+    id: "L-1",
+    ts: 1 as UnixMicros,
+    label: "human",
+    scope: "address",
+    src_ip: "198.18.0.1" as IpAddress,
+    ja4: SCRIPT.ja4 as string,
+    header_order: "user-agent,accept-encoding,accept",
+    http_host: "www.example.com",
+    window_start: 0 as UnixMicros,
+    expires_at: 9e15 as UnixMicros,
+    ...changed,
+  };
+}
+
+Deno.test("judge() goes by labels within their scope and until they expire", () => {
+  const severity = (one: Partial<Label>, facts: Partial<WindowFacts> = {}) =>
+    check([windowFacts({ ...SCRIPT, ...facts })], [], ownModel, {
+      labels: new LabelSet([label(one)]),
+    })[0]?.severity;
+  assert.equal(severity({}), undefined, "an analyst called it human");
+  const other = { src_ip: "198.18.9.9" as IpAddress };
+  assert.equal(severity({}, other), "high", "not this address");
+  assert.equal(severity({ scope: "fingerprint" }, other), undefined);
+  assert.equal(
+    severity({ scope: "fingerprint", header_order: "another" }, other),
+    "high",
+  );
+  assert.equal(severity({ scope: "ja4" }, other), undefined);
+  const near = { src_ip: "198.18.0.77" as IpAddress };
+  assert.equal(severity({ scope: "network" }, near), undefined);
+  assert.equal(severity({ scope: "window" }), "high", "another window");
+  assert.equal(severity({ expires_at: 1 as UnixMicros }), "high", "expired");
+  assert.equal(severity({ label: "unsure" }), "high");
+  const [bot] = check(
+    [windowFacts({ ja4: SCRIPT.ja4 as string })],
+    [],
+    ownModel,
+    {
+      labels: new LabelSet([label({ label: "bot" })]),
+    },
+  );
+  assert.ok(bot?.rules.some(({ rule }) => rule === "labelled_bot"));
+});
+
 Deno.test("reasonsOf() adds up to the score as stored", () => {
   for (const verdict of check([windowFacts(), windowFacts(SCRIPT)])) {
     const stored = JSON.parse(JSON.stringify(reasonsOf(verdict))) as {
@@ -147,4 +213,38 @@ Deno.test("findCampaigns() joins addresses of one make and leaves single ones al
   assert.equal(found.length, 1);
   assert.equal(found[0]?.addresses, CAMPAIGN_ADDRESSES_MIN);
   assert.deepEqual(findCampaigns(check(fleet.slice(1))), []);
+});
+
+Deno.test("findCampaigns() splits one fingerprint by what its clients do", () => {
+  const make = (from: number, changed: Partial<WindowFacts>) =>
+    Array.from(
+      { length: 8 },
+      (_, i) =>
+        windowFacts({
+          ...SCRIPT,
+          ...changed,
+          requests: 300 + i,
+          src_ip: `203.0.113.${from + i}` as IpAddress,
+        }),
+    );
+  const guessing = {
+    sign_in_failures: 40,
+    sign_in_posts: 40,
+    auth_failures: 40,
+    client_errors: 40,
+    pause_count: 0,
+    pause_mode_share: 0,
+    pause_bits_missing: 0,
+    later_without_referrer: 0,
+    cold_bits: 0,
+    documents: 40,
+  };
+  const found = findCampaigns(
+    check([...make(1, {}), ...make(101, guessing)]),
+  );
+  assert.equal(found.length, 2, found.map(({ title }) => title).join("; "));
+  assert.deepEqual(found.map(({ addresses }) => addresses), [8, 8]);
+  assert.ok(found.some(({ title }) => title.startsWith("Sign-in attempts")));
+  assert.equal(found[0]?.stats.networks, 1);
+  assert.equal(found[0]?.stats.first_hour_share, 1);
 });

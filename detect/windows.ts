@@ -8,7 +8,7 @@ import type { Database } from "../lib/clickhouse.ts";
 import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import { invariant } from "../lib/invariant.ts";
 import { parseIp } from "../lib/ip.ts";
-import { sql, typed } from "../lib/sql.ts";
+import { type Sql, sql, typed } from "../lib/sql.ts";
 import { micros, type Span, within } from "./learned.ts";
 
 /** What requests of one kind from one kind of client have in common. */
@@ -30,7 +30,10 @@ export interface WindowFacts {
   readonly window_start: UnixMicros;
   readonly window_s: number;
   readonly src_ip: IpAddress;
+  /** Of the full handshake, also where the client resumed. */
   readonly ja4: string;
+  /** As captured, up to eight. */
+  readonly ja4s_seen: readonly string[];
   /** Whose JA4 it is known to be; empty if nobody's. */
   readonly ja4_label: string;
   readonly http_host: string;
@@ -54,7 +57,10 @@ export interface WindowFacts {
   /** Requests of each signature. */
   readonly signatures: readonly (readonly [Signature, number])[];
   readonly orders: number;
+  /** HTTP/2 that ALPN did not offer. */
   readonly alpn_mismatches: number;
+  /** HTTP/1 where ALPN offered h2. */
+  readonly alpn_unused: number;
   readonly sni_mismatches: number;
   readonly without_sni: number;
   readonly hint_mismatches: number;
@@ -66,11 +72,25 @@ export interface WindowFacts {
   /** Of all windows of this address and host in this span of time, whatever the JA4. */
   readonly client_resumed: number;
   readonly client_connections: number;
+  /** Pages that a browser opened from outside the site. */
+  readonly entries: number;
+  /** Distinct TTLs of the SYNs as sent: 32, 64, 128 or 255. */
+  readonly ttls: number;
+  /** Of all windows of this address, host and User-Agent: distinct JA4s. */
+  readonly client_ja4s: number;
+  /** Addresses of this JA4, family and host that failed to sign in within this span of time. */
+  readonly failing_addresses: number;
+  /** Connections whose SYN was seen, up to 256, and the spread of their gap: MAD / median. */
+  readonly hello_count: number;
+  readonly hello_spread: number;
   readonly hello_ms: number;
   readonly proxy_ms: number;
   readonly peak_10s: number;
   readonly documents: number;
   readonly assets: number;
+  /** Assets asked for again, and those of them that were answered 304. */
+  readonly asset_repeats: number;
+  readonly assets_revalidated: number;
   readonly path_bits: number;
   readonly cold_bits: number;
   readonly pause_count: number;
@@ -98,19 +118,30 @@ export interface WindowFacts {
   /** -1 where there are too few pages. */
   readonly page_size_cv: number;
   readonly bytes: number;
+  /** TLS handshakes without a request; where they are all there is, `requests` is 0. */
+  readonly silent_handshakes: number;
 }
 
 /** As it comes from the database. */
-type WindowRow = Omit<WindowFacts, "src_ip" | "signatures"> & {
-  readonly src_ip: string;
-  readonly signatures: Readonly<Record<string, number>>;
-};
+type WindowRow =
+  & Omit<
+    WindowFacts,
+    "src_ip" | "signatures" | "silent_handshakes"
+  >
+  & {
+    readonly src_ip: string;
+    readonly signatures: Readonly<Record<string, number>>;
+  };
 
 /** Options of {@linkcode readWindows}. */
 export interface ReadOptions {
   readonly windowS: number;
   /** Bits of a path that is not among the learned ones. */
   readonly coldBits: number;
+  /** Only windows that start at `openFrom` (microseconds) or later, or have events stored since `since` (seconds). */
+  readonly touched?: { readonly since: number; readonly openFrom: number };
+  /** Of so many addresses one is read. @default 1 */
+  readonly every?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -138,14 +169,17 @@ FROM client_facts WHERE ${within(span)} GROUP BY signature`,
   );
   const rows = await db.query<WindowRow>(
     sql`
-SELECT * REPLACE (toUnixTimestamp(window_start) * 1000000 AS window_start,
+SELECT * EXCEPT (touched) REPLACE (toUnixTimestamp(window_start) * 1000000 AS window_start,
   toUnixTimestamp64Micro(first_ts) AS first_ts, toUnixTimestamp64Micro(last_ts) AS last_ts),
   ${
       typed(options.windowS, "UInt32")
     } AS window_s, dictGet('dict_ja4', 'label', tuple(toString(ja4))) AS ja4_label
 FROM window_facts(win = ${typed(options.windowS, "UInt32")}, from = ${
       micros(span.from)
-    }, to = ${micros(span.to)}, cold = ${typed(options.coldBits, "Float32")})
+    }, to = ${micros(span.to)}, cold = ${
+      typed(options.coldBits, "Float32")
+    }, every = ${typed(options.every ?? 1, "UInt32")})
+${touchedOnly(options)}
 ORDER BY window_start, http_host, ja4, src_ip`,
     query,
   );
@@ -154,6 +188,7 @@ ORDER BY window_start, http_host, ja4, src_ip`,
     invariant(src_ip !== undefined, "the database gave no address");
     return {
       ...row,
+      silent_handshakes: 0,
       src_ip,
       signatures: Object.entries(row.signatures).flatMap(([id, count]) => {
         const signature = signatures.get(id);
@@ -161,4 +196,12 @@ ORDER BY window_start, http_host, ja4, src_ip`,
       }),
     };
   });
+}
+
+function touchedOnly({ touched }: ReadOptions): Sql {
+  if (touched === undefined) return sql``;
+  const openFrom = Math.floor(touched.openFrom / 1e6);
+  return sql`
+WHERE touched >= toDateTime(${typed(touched.since, "UInt32")}, 'UTC')
+  OR window_start >= toDateTime(${typed(openFrom, "UInt32")}, 'UTC')`;
 }

@@ -40,7 +40,12 @@ const THEMES:
   readonly (readonly [tag: string, names: readonly FeatureName[]])[] = [
     ["Sign-in", ["sign_in_posts", "blind_posts"]],
     ["Probing", ["probe_hits"]],
-    ["UA/TLS mismatch", ["ua_ja4_bits", "ja4_ua_bits", "alpn_mismatch"]],
+    ["UA/TLS mismatch", [
+      "ua_ja4_bits",
+      "ja4_ua_bits",
+      "alpn_mismatch",
+      "agent_ja4s",
+    ]],
     ["Header mismatch", [
       "encoding_bits",
       "hint_mismatch",
@@ -56,7 +61,7 @@ const THEMES:
       "pause_echo",
     ]],
     ["Fleet", ["group_excess", "group_homogeneity"]],
-    ["Proxy", ["proxy_gap_ms", "hello_ms"]],
+    ["Proxy", ["proxy_gap_ms", "hello_ms", "ttl_spread"]],
     ["Crawling", ["cold_path_bits", "id_walk", "distinct_queries"]],
     ["No assets", ["pages_without_assets"]],
     ["Errors", ["client_error_load", "not_found_paths", "auth_failures"]],
@@ -74,6 +79,9 @@ const RULE_TAGS: Readonly<Record<string, string>> = {
   http2_without_alpn: "UA/TLS mismatch",
   flood: "Flood",
   forbidden_method: "Probing",
+  watch_list: "Watch list",
+  labelled_bot: "Labelled bot",
+  silent_handshakes: "Handshakes only",
 };
 
 /** Titles by rule, the most telling first. */
@@ -91,6 +99,9 @@ const RULE_TITLES: readonly (readonly [
   ["http2_without_alpn", (w) => `Scripted HTTP/2 on ${host(w)}`],
   ["forbidden_method", (w) => `Unusual methods on ${host(w)} by ${who(w)}`],
   ["declared_automation", (w) => `Automation by ${who(w)} on ${host(w)}`],
+  ["silent_handshakes", (w) => `Handshakes without requests on ${host(w)}`],
+  ["watch_list", (w) => `Watched client on ${host(w)}`],
+  ["labelled_bot", (w) => `Known bot on ${host(w)} by ${who(w)}`],
   ["no_host_name", (w) => `Client without a host name on ${host(w)}`],
 ];
 
@@ -135,7 +146,9 @@ export function wordingOf(input: WordingInput): Wording {
 function summaryOf(input: WordingInput): string {
   const { facts, rules } = input;
   const active = (facts.last_ts - facts.first_ts) / 1e6;
-  const requests = facts.requests === 1
+  const requests = facts.requests === 0
+    ? `${facts.silent_handshakes} handshakes in ${seconds(active)}`
+    : facts.requests === 1
     ? "One request"
     : `${facts.requests} requests in ${seconds(active)}`;
   const sentences = [
@@ -146,7 +159,7 @@ function summaryOf(input: WordingInput): string {
   if (told !== "") {
     sentences.push(`${told.slice(0, 1).toUpperCase()}${told.slice(1)}.`);
   }
-  sentences.push(standing(input));
+  if (facts.requests > 0) sentences.push(standing(input));
   return sentences.join(" ");
 }
 

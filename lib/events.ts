@@ -165,7 +165,7 @@ export interface RequestEvent extends Connection {
   readonly ts: UnixMicros;
   /** Identifies the connection within one server boot; below 2^53. Absent from feeders without one. */
   readonly conn?: number;
-  /** When the server accepted the connection. */
+  /** When the server accepted the connection, or the data came that it was accepted with. */
   readonly conn_ts?: UnixMicros;
   /** Requests on this connection before this one, from 0. */
   readonly req_idx?: number;
@@ -309,31 +309,13 @@ export interface Reason {
 export interface RuleHit {
   /** Stable identifier such as `impersonation`. */
   readonly rule: string;
+  /** As docs/detection.md numbers it, such as `R3`. */
+  readonly id?: string;
+  /** Technique of MITRE ATT&CK, such as `T1036`. */
+  readonly mitre?: string;
   readonly severity: Severity;
   /** One sentence for an analyst. */
   readonly text: string;
-}
-
-/** One window of one client, scored: a row of the table `scores`. */
-export interface ScoredWindow {
-  readonly window_start: UnixMicros;
-  readonly window_s: number;
-  readonly src_ip: IpAddress;
-  /** Empty when no handshake was seen. */
-  readonly ja4: string;
-  readonly http_host: string;
-  readonly requests: number;
-  /** 0..1, higher is more bot-like. */
-  readonly score: number;
-  /** Conformal p-value: expected share of people scored at least so high. */
-  readonly p_value: number;
-  readonly alert: boolean;
-  readonly severity?: Severity;
-  readonly model_id: string;
-  /** Score of a window in which nothing is unusual; base + contributions = score. */
-  readonly base: number;
-  readonly reasons: readonly Reason[];
-  readonly rules: readonly RuleHit[];
 }
 
 /** What an analyst is shown: a row of the table `detections`; triage state lives in `triage_events`. */

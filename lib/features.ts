@@ -89,6 +89,13 @@ export const FEATURES = [
     scale: "linear",
   },
   {
+    name: "ttl_spread",
+    label: "Different TTLs under one handshake",
+    unit: "count",
+    direction: "high",
+    scale: "log",
+  },
+  {
     name: "alpn_mismatch",
     label: "ALPN against HTTP version",
     unit: "share",
@@ -157,6 +164,13 @@ export const FEATURES = [
     unit: "ms",
     direction: "high",
     scale: "log",
+  },
+  {
+    name: "hello_steadiness",
+    label: "Steadiness of SYN to ClientHello",
+    unit: "index",
+    direction: "high",
+    scale: "linear",
   },
   {
     name: "requests",
@@ -231,6 +245,13 @@ export const FEATURES = [
   {
     name: "pages_without_assets",
     label: "Images, styles, scripts",
+    unit: "index",
+    direction: "high",
+    scale: "linear",
+  },
+  {
+    name: "cache_forgotten",
+    label: "Assets fetched again in full",
     unit: "index",
     direction: "high",
     scale: "linear",
@@ -329,6 +350,13 @@ export const FEATURES = [
   {
     name: "user_agents",
     label: "Different User-Agents",
+    unit: "count",
+    direction: "high",
+    scale: "linear",
+  },
+  {
+    name: "agent_ja4s",
+    label: "JA4s under one User-Agent",
     unit: "count",
     direction: "high",
     scale: "linear",

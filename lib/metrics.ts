@@ -40,6 +40,8 @@ export interface HealthOptions {
   readonly registry: Registry;
   /** Empty when ready, else why not, one sentence each. */
   readonly notReady: () => readonly string[] | Promise<readonly string[]>;
+  /** What a part does when it is asked by POST, by path; the answer is its text. */
+  readonly actions?: Readonly<Record<string, () => Promise<string>>>;
   readonly signal: AbortSignal;
 }
 
@@ -124,13 +126,18 @@ async function respond(
   request: Request,
   options: HealthOptions,
 ): Promise<Response> {
-  switch (new URL(request.url).pathname) {
+  const { pathname } = new URL(request.url);
+  const action = options.actions?.[pathname];
+  if (action !== undefined) return await act(request, action);
+  switch (pathname) {
     case "/metrics":
       return new Response(await options.registry.metrics(), {
         headers: { "content-type": options.registry.contentType },
       });
+    case "/health":
     case "/healthz":
       return new Response("ok\n");
+    case "/ready":
     case "/readyz": {
       const reasons = await options.notReady();
       return reasons.length === 0
@@ -139,5 +146,26 @@ async function respond(
     }
     default:
       return new Response("not found\n", { status: 404 });
+  }
+}
+
+/** A page of another site cannot cause it: browsers say where a POST comes from. */
+async function act(
+  request: Request,
+  action: () => Promise<string>,
+): Promise<Response> {
+  if (request.method !== "POST") {
+    return new Response("expected POST\n", {
+      status: 405,
+      headers: { allow: "POST" },
+    });
+  }
+  if (request.headers.has("origin") || request.headers.has("sec-fetch-site")) {
+    return new Response("not from a browser\n", { status: 403 });
+  }
+  try {
+    return new Response(`${await action()}\n`);
+  } catch (thrown) {
+    return new Response(`${messageOf(thrown)}\n`, { status: 503 });
   }
 }

@@ -1,0 +1,15 @@
+DROP VIEW IF EXISTS {{db}}.threshold_preview {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.retro_runs {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.alert_deliveries {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.alerts {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.bot_names {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.browser_releases {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.model_drift {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.model_states {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.review_queue {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.labels {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.detector_settings {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.detector_cycles {{on_cluster}} SYNC;
+ALTER TABLE {{db}}.campaigns {{on_cluster}} DROP COLUMN IF EXISTS stats;
+ALTER TABLE {{db}}.detections {{on_cluster}} DROP COLUMN IF EXISTS examples, DROP COLUMN IF EXISTS model;
+ALTER TABLE {{db}}.scores {{on_cluster}} DROP COLUMN IF EXISTS rules_simulated, DROP COLUMN IF EXISTS model;
