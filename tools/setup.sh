@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that a group of tasks needs, with apt-get or dnf.
 #
-#   sh tools/setup.sh [run|demo|test]...      (each group holds the ones before it; default: run)
+#   sh tools/setup.sh [run|demo|package|test]...      (test holds all; demo holds run; default: run)
 #
 # What is there already is left alone: with everything in place this is a few file tests, no
 # network and no output. Without root, the one command to run is printed instead. The exit code is
@@ -13,7 +13,7 @@ set -u
 
 groups=${*:-run}
 case " $groups " in
-*" test "*) groups="run demo test" ;;
+*" test "*) groups="run demo package test" ;;
 *" demo "*) groups="run demo" ;;
 esac
 
@@ -83,6 +83,16 @@ check_all() {
   need demo wanted python3 python3 has_command python3
   need demo required util-linux util-linux has_command setpriv
 
+  need package required rpm rpm-build has_command rpmbuild
+  need package required gcc+libc6-dev gcc+glibc-static has_file /usr/lib/*-linux-gnu/libc.a /usr/lib64/libc.a
+  need package required apache2-dev httpd-devel has_command apxs apxs2
+  need package required binutils binutils has_command strip
+  need package required checkpolicy checkpolicy has_command checkmodule
+  need package required semodule-utils policycoreutils has_command semodule_package
+
+  need test wanted systemd-container systemd-container has_command systemd-nspawn
+  need test wanted systemd systemd has_file /lib/systemd/systemd
+  need test wanted rpmlint rpmlint has_command rpmlint
   need test wanted chromium chromium has_command chromium chromium-browser google-chrome
   need test wanted fonts-inter - has_file '/usr/share/fonts/*/inter/*' '/usr/share/fonts/*/*/Inter*'
   need test wanted fonts-jetbrains-mono jetbrains-mono-fonts has_file '/usr/share/fonts/*/jetbrains-mono*/*' '/usr/share/fonts/jetbrains-mono*/*'
