@@ -101,8 +101,8 @@ export const schema = v.strictObject({
       max_bytes: v.optional(integer(1 << 20, 2 ** 40), 2 ** 30),
       when_full: v.optional(
         v.picklist(
-          ["drop_oldest", "drop_newest"],
-          'expected "drop_oldest" or "drop_newest"',
+          ["drop_oldest", "drop_newest", "block"],
+          'expected "drop_oldest", "drop_newest" or "block"',
         ),
         "drop_oldest",
       ),
@@ -110,6 +110,8 @@ export const schema = v.strictObject({
       dead_letter_bytes: v.optional(integer(65_536, 2 ** 30), 16 * 2 ** 20),
       batch_rows: v.optional(integer(1, insertRowsMax), insertRowsMax),
       batch_ms: v.optional(integer(10, 600_000), 1000),
+      /** Batches under way to the database at a time. */
+      in_flight: v.optional(integer(1, 8), 2),
       retry_max_ms: v.optional(integer(10, 600_000), 30_000),
       /** How long a stop waits for the database to take what is left; the rest stays on disk. */
       drain_ms: v.optional(integer(0, 60_000), 3000),

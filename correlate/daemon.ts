@@ -129,6 +129,7 @@ export async function runCorrelator(
         deadLetters,
         log,
         instance: host,
+        inFlight: config.spool.in_flight,
         retryMaxMs: config.spool.retry_max_ms,
         random: Math.random,
         stored: (batch) => {

@@ -28,6 +28,7 @@ class FakeDatabase {
   readonly tokens = new Set<string>();
   readonly inserts: { table: string; token: string; rows: number }[] = [];
   readonly script: Answer[] = [];
+  rowsMax = Infinity;
 
   insert(
     table: string,
@@ -40,6 +41,7 @@ class FakeDatabase {
     const answer = this.script.shift() ?? "store";
     if (answer === "refuse") return fail("retry", undefined);
     if (answer === "schema") return fail("reject", 16);
+    if (rows > this.rowsMax) return fail("reject", 241);
     const paths = columnOf(columns, "url_path") as string[];
     if (paths.includes(POISON)) return fail("reject", 117);
     if (!this.tokens.has(token)) {
@@ -86,6 +88,7 @@ async function deliver(
   paths: readonly string[],
   script: readonly Answer[],
   tsOf: (index: number) => number = (index) => at(index),
+  rowsMax = Infinity,
 ): Promise<
   {
     database: FakeDatabase;
@@ -98,7 +101,7 @@ async function deliver(
   using spool: Spool = openSpool({
     dir: folder.path,
     segmentBytes: 2 ** 20,
-    bytesMax: 2 ** 24,
+    bytesMax: 2 ** 26,
     whenFull: "drop_oldest",
     memoryBytesMax: 2 ** 20,
     nowS: 1000,
@@ -114,11 +117,13 @@ async function deliver(
       handshake: helloOf(handshake()),
     }, id);
     spool.append(JSON.stringify(event));
+    if (index % 1000 === 999) spool.flush();
   }
   spool.flush();
   spool.seal();
   const database = new FakeDatabase();
   database.script.push(...script);
+  database.rowsMax = rowsMax;
   const controller = new AbortController();
   const delivery = new Delivery({
     spool,
@@ -131,6 +136,7 @@ async function deliver(
     }),
     log: silent,
     instance: "test",
+    inFlight: 2,
     retryMaxMs: 2,
     retryMinMs: 1,
     random: () => 0.5,
@@ -181,21 +187,56 @@ Deno.test.each<{ name: string; script: Answer[]; inserts: number }>([
   assert.deepEqual(dead, []);
 });
 
-Deno.test("Delivery sets a poison row aside and stores its neighbours", async () => {
-  const paths = Array.from(
-    { length: 1000 },
-    (_, n) => n === 700 ? POISON : `/${n}`,
-  );
-  const { database, delivery, dead, wanted } = await deliver(paths, []);
-  assert.deepEqual(database.ids, wanted.filter((_, n) => n !== 700));
-  assert.equal(delivery.counts.dead, 1);
-  assert.equal(dead.length, 1);
-  assert.ok(dead[0]?.includes(POISON));
-  // One insert for each half on the way down, log2 of 1000 times, and the first.
-  assert.ok(
-    database.inserts.length <= 22,
-    `${database.inserts.length} inserts`,
-  );
+Deno.test.each<{ rows: number; poison: number[] }>([
+  { rows: 1, poison: [0] },
+  { rows: 2, poison: [0] },
+  { rows: 2, poison: [1] },
+  { rows: 2, poison: [0, 1] },
+  { rows: 5, poison: [4, 0] },
+  { rows: 1000, poison: [700] },
+  { rows: 1000, poison: [0, 499, 500, 999] },
+  { rows: 10_000, poison: [0] },
+  { rows: 10_000, poison: [6_283] },
+  { rows: 10_000, poison: [9_999] },
+])(
+  "Delivery sets $poison of $rows rows aside and stores their neighbours",
+  async ({ rows, poison }) => {
+    const paths = Array.from(
+      { length: rows },
+      (_, n) => poison.includes(n) ? POISON : `/${n}`,
+    );
+    const { database, delivery, dead, wanted } = await deliver(
+      paths,
+      [],
+      () => at(0),
+    );
+    assert.deepEqual(
+      database.ids.toSorted(),
+      wanted.filter((_, n) => !poison.includes(n)),
+    );
+    assert.equal(delivery.counts.dead, poison.length);
+    assert.equal(dead.length, poison.length);
+    assert.ok(dead.every((line) => line.includes(POISON)));
+    const inserts = database.inserts.filter(({ table }) =>
+      table === "http_events"
+    );
+    const most = (Math.ceil(Math.log2(rows)) + 3) * poison.length;
+    assert.ok(inserts.length <= most, `${inserts.length} inserts`);
+    const tokens = inserts.map(({ token }) => token);
+    assert.equal(
+      new Set(tokens).size,
+      tokens.length,
+      "no token means two sets of rows",
+    );
+  },
+);
+
+Deno.test("Delivery keeps rows that are refused together and taken alone", async () => {
+  // As by a limit of the server on the size of an insert.
+  const paths = Array.from({ length: 64 }, (_, n) => `/${n}`);
+  const { database, dead, wanted } = await deliver(paths, [], (n) => at(n), 16);
+  assert.deepEqual(database.ids.toSorted(), wanted);
+  assert.deepEqual(dead, []);
 });
 
 Deno.test("Delivery inserts the rows of each day by themselves", async () => {

@@ -175,13 +175,14 @@ Deno.test("with conn_ts no request is joined with another connection's hello", (
         delayMaxMs: fc.constantFrom(0, 50, 900, 3000),
         acceptDelayMaxMs: fc.constantFrom(0, 100, 1900),
         durationMaxMs: fc.constantFrom(0, 200, 30_000),
-        hasConn: fc.constant(true),
       }),
       fc.integer(),
       (traffic, seed) => {
-        const found = runPortReuse(traffic, randomOf(seed), {
-          captureTimeoutMs: Infinity,
-        });
+        const found = runPortReuse(
+          { ...traffic, hasConn: true },
+          randomOf(seed),
+          { captureTimeoutMs: Infinity },
+        );
         total += found.requests;
         assert.equal(found.wrong, 0);
         assert.ok(found.right <= found.matchable);

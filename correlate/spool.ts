@@ -40,8 +40,12 @@ export interface SpoolOptions {
   readonly segmentBytes: number;
   /** Bound of all segments together. */
   readonly bytesMax: number;
-  /** What goes when the bound is reached: the oldest segment or the rows that come. */
-  readonly whenFull: "drop_oldest" | "drop_newest";
+  /**
+   * What gives when the bound is reached: the oldest segment, the rows that come, or the inputs, which
+   * are not read until there is room ({@linkcode Spool.blocked}); rows that come all the same are
+   * refused.
+   */
+  readonly whenFull: "drop_oldest" | "drop_newest" | "block";
   /** Rows that wait in memory while the disk refuses to take them. */
   readonly memoryBytesMax: number;
   /** Seconds since the epoch: the first candidate for this start's `epoch`. */
@@ -83,6 +87,8 @@ export interface SpoolCounts {
 }
 
 interface SealedBatch {
+  /** It is with {@linkcode Spool.next}'s caller. */
+  handed: boolean;
   readonly index: number;
   readonly start: number;
   readonly end: number;
@@ -138,6 +144,7 @@ export class Spool implements Disposable {
   #pendingChars = 0;
   #bytes = 0;
   #dirty = false;
+  #blocked = false;
   #waiting: (() => void) | undefined;
 
   constructor(
@@ -247,6 +254,7 @@ export class Spool implements Disposable {
       return;
     }
     segment.batches.push({
+      handed: false,
       index: writer.nextBatch++,
       start: writer.batchStart,
       end: segment.bytes,
@@ -272,10 +280,13 @@ export class Spool implements Disposable {
     }
   }
 
-  /** The oldest batch that is not delivered; undefined when `signal` aborts. */
+  /**
+   * The oldest batch that was not given out before; undefined when `signal` aborts. They are
+   * acknowledged in the same order.
+   */
   async next(signal: AbortSignal): Promise<Batch | undefined> {
     while (!signal.aborted) {
-      const batch = this.#oldest();
+      const batch = this.#handOut();
       if (batch !== undefined) return batch;
       await new Promise<void>((resolve) => {
         const done = (): void => {
@@ -290,6 +301,22 @@ export class Spool implements Disposable {
     return undefined;
   }
 
+  /**
+   * Whether inputs should not be read now: the bound is reached, and rows are not to be lost. It ends
+   * when a segment has gone, so that it does not come and go with each batch.
+   */
+  get blocked(): boolean {
+    if (this.#options.whenFull !== "block") return false;
+    const { bytesMax, segmentBytes, memoryBytesMax } = this.#options;
+    const room = bytesMax - this.#bytes - this.#pendingChars;
+    const low = Math.min(memoryBytesMax, bytesMax / 4);
+    if (room < low || this.writeFault !== undefined) this.#blocked = true;
+    else if (room >= Math.min(low + segmentBytes, bytesMax / 2)) {
+      this.#blocked = false;
+    }
+    return this.#blocked;
+  }
+
   /** Whether a sealed batch waits. */
   get hasBatch(): boolean {
     return this.#segments.some(({ batches }) => batches.length > 0);
@@ -297,9 +324,11 @@ export class Spool implements Disposable {
 
   /** The batch of this token is delivered, or set aside for good. */
   acknowledge({ token }: Batch): void {
-    const segment = this.#segments.find(({ batches }) => batches.length > 0);
+    // It may have been dropped for room while it was under way, and others before it.
+    const segment = this.#segments.find(({ batches }) =>
+      batches[0]?.handed === true
+    );
     const batch = segment?.batches[0];
-    // It may have been dropped for room while it was under way.
     if (segment === undefined || batch === undefined) return;
     if (this.#token(segment, batch) !== token) return;
     segment.batches.shift();
@@ -363,6 +392,7 @@ export class Spool implements Disposable {
       const before = found.get(frame.batch);
       if (before === undefined && frame.rows === 0) return;
       found.set(frame.batch, {
+        handed: false,
         index: frame.batch,
         start: before?.start ?? start + SEGMENT_HEADER_BYTES,
         end: end + SEGMENT_HEADER_BYTES,
@@ -380,10 +410,11 @@ export class Spool implements Disposable {
     return segment;
   }
 
-  #oldest(): Batch | undefined {
+  #handOut(): Batch | undefined {
     for (const segment of this.#segments) {
-      const sealed = segment.batches[0];
+      const sealed = segment.batches.find(({ handed }) => !handed);
       if (sealed === undefined) continue;
+      sealed.handed = true;
       return {
         token: this.#token(segment, sealed),
         epoch: segment.epoch,
@@ -509,7 +540,7 @@ export class Spool implements Disposable {
     while (this.#bytes + needed > this.#options.bytesMax) {
       const oldest = this.#segments[0];
       if (
-        this.#options.whenFull === "drop_newest" || oldest === undefined ||
+        this.#options.whenFull !== "drop_oldest" || oldest === undefined ||
         oldest === this.#writer?.segment
       ) return false;
       for (const { rows } of oldest.batches) this.counts.dropped.full += rows;

@@ -69,6 +69,7 @@ async function deliver(
     }),
     log: silent,
     instance: "test",
+    inFlight: 2,
     retryMaxMs: 20,
     retryMinMs: 10,
     random: () => 0.5,
