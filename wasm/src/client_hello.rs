@@ -81,6 +81,8 @@ pub struct ClientHello<'a> {
     pub session_id: &'a [u8],
     cipher_suites: &'a [u8],
     extensions: &'a [u8],
+    /// How many, GREASE included.
+    extension_count: usize,
     server_name: Option<&'a [u8]>,
     alpn: Option<&'a [u8]>,
     supported_groups: &'a [u8],
@@ -136,6 +138,7 @@ impl<'a> ClientHello<'a> {
             session_id,
             cipher_suites,
             extensions,
+            extension_count: 0,
             server_name: None,
             alpn: None,
             supported_groups: &[],
@@ -149,7 +152,7 @@ impl<'a> ClientHello<'a> {
             grease: false,
         };
         hello.read_extensions()?;
-        hello.grease = hello.has_grease();
+        hello.grease = hello.grease || hello.has_grease();
         Ok(hello)
     }
 
@@ -161,6 +164,8 @@ impl<'a> ClientHello<'a> {
         while !reader.rest().is_empty() {
             let one = |reader: &mut Reader<'a>| Ok::<_, Short>((reader.u16()?, reader.vec_u16()?));
             let (kind, data) = one(&mut reader).map_err(|_| Malformed::Extension)?;
+            self.extension_count = self.extension_count.saturating_add(1);
+            self.grease |= is_grease(kind);
             let mut first = |bit: u8| {
                 let new = met & bit == 0;
                 met |= bit;
@@ -194,6 +199,7 @@ impl<'a> ClientHello<'a> {
         Ok(())
     }
 
+    /// Whether some list has it; those of extension types were looked at.
     fn has_grease(&self) -> bool {
         let lists = [
             self.cipher_suites,
@@ -202,7 +208,6 @@ impl<'a> ClientHello<'a> {
             self.supported_versions,
         ];
         lists.iter().any(|list| u16s(list).any(is_grease))
-            || ExtensionTypes(Reader::new(self.extensions)).any(is_grease)
             || KeyShares(Reader::new(self.key_share)).any(is_grease)
             || self.all_alpns().any(is_grease_alpn)
     }
@@ -304,7 +309,7 @@ impl<'a> ClientHello<'a> {
         .iter()
         .fold(0_usize, |sum, bytes| sum.saturating_add(bytes / 2))
         .saturating_add(self.ec_point_formats.len())
-        .saturating_add(ExtensionTypes(Reader::new(self.extensions)).count())
+        .saturating_add(self.extension_count)
         .saturating_add(KeyShares(Reader::new(self.key_share)).count())
     }
 }

@@ -4,7 +4,7 @@
 //! memory; [`engine::Engine`] decodes each packet
 //! ([`link`], [`ip`], [`tunnel`], [`fragments`], [`tcp`]), follows connections ([`connections`]) and
 //! what is said over UDP ([`conversations`], [`quic`], [`dtls`]), and puts together what arrives
-//! in pieces ([`stream`], [`record`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
+//! in pieces ([`stream`], [`record`], [`messages`]); [`client_hello`] reads the message, [`ja4`] and [`ja3`]
 //! fingerprint it, and [`event`] writes one JSON line for it.
 //!
 //! Nothing allocates and nothing panics: every table has its size in [`limits`], every read goes
@@ -24,6 +24,7 @@ pub mod digest;
 pub mod dtls;
 pub mod engine;
 pub mod event;
+pub mod fields;
 pub mod file;
 pub mod flow;
 pub mod fragments;
@@ -35,6 +36,7 @@ pub mod json;
 pub mod limits;
 pub mod link;
 pub mod lists;
+pub mod messages;
 pub mod number;
 pub mod output;
 pub mod packet;
@@ -44,6 +46,7 @@ pub mod preamble;
 pub mod quic;
 pub mod reader;
 pub mod record;
+pub mod search;
 pub mod stream;
 pub mod table;
 pub mod tcp;
