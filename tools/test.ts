@@ -10,6 +10,8 @@
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { TARGETS } from "../tests/support/fuzz_seeds.ts";
+import { fuzz } from "./fuzz.ts";
 import { findToolchain } from "./rust_toolchain.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -73,6 +75,7 @@ const STAGES: readonly Stage[] = [
   check("check", ["check", "--quiet"]),
   { name: "module", run: testModule },
   { name: "rust", run: testRust },
+  { name: "fuzz", run: fuzzParser },
   {
     name: "unit",
     run: () =>
@@ -199,6 +202,31 @@ async function testRust(): Promise<Outcome> {
     failed: failed + checked.failed,
     output: test.output + linted.output,
   };
+}
+
+/** Seconds that each fuzz target runs, and how many at a time. */
+const FUZZ = { seconds: 60, jobs: 2 } as const;
+
+/** Every fuzz target of the parser for a while; each is one test. */
+async function fuzzParser(): Promise<Outcome> {
+  if (await findToolchain(command) === undefined) {
+    return {
+      passed: 0,
+      failed: 0,
+      skipped: TARGETS.length,
+      reasons: ["no Rust toolchain"],
+      output: "",
+    };
+  }
+  const outcome = { passed: 0, failed: 0, output: "" };
+  await fuzz({ targets: TARGETS, ...FUZZ }, (result) => {
+    const { target, executions, finding, log = "" } = result;
+    if (finding === undefined) outcome.passed++;
+    else outcome.failed++;
+    print(`   fuzz ${target.padEnd(5)} ${executions} executions`);
+    outcome.output += `${log}\n`;
+  });
+  return { ...outcome, skipped: 0, reasons: [] };
 }
 
 /** `deno test`, counted from its JUnit report. */
