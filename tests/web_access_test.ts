@@ -47,9 +47,26 @@ Deno.test("the dashboard", async (t) => {
     async () => {
       const granted: Record<string, readonly string[]> = {
         nobody: ["public"],
-        viewer: ["public", "read", "machine"],
-        analyst: ["public", "read", "machine", "triage", "sql"],
-        admin: ["public", "read", "machine", "triage", "sql", "administer"],
+        viewer: ["public", "self", "read", "export", "machine"],
+        analyst: [
+          "public",
+          "self",
+          "read",
+          "export",
+          "machine",
+          "triage",
+          "sql",
+        ],
+        admin: [
+          "public",
+          "self",
+          "read",
+          "export",
+          "machine",
+          "triage",
+          "sql",
+          "administer",
+        ],
       };
       let asked = 0;
       for (const [pattern, methods] of routes) {
@@ -193,7 +210,7 @@ Deno.test("the dashboard", async (t) => {
       const { instance, ...rest } = await response.json();
       assert.equal(instance, response.headers.get("x-request-id"));
       assert.deepEqual(rest, {
-        type: "about:blank",
+        type: "/docs/api#problem-not-found",
         title: "Not Found",
         status: 404,
         detail: "There is nothing under this address.",
@@ -254,7 +271,7 @@ Deno.test("the dashboard", async (t) => {
     const page = await web.fetch("/login", {
       headers: { cookie: "theme=dark" },
     });
-    assert.match(await page.text(), /<html lang="en" data-theme="dark">/);
+    assert.match(await page.text(), /<html lang="en" data-theme="dark"/);
     const wrong = await web.post("/preferences", {
       theme: "dark; Domain=evil",
     });

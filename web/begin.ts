@@ -24,9 +24,10 @@ export function begin(services: () => Services): Middleware<State> {
       now: given.now,
       user: NOBODY,
       session: undefined,
+      scopes: undefined,
       accountsDown: false,
       range: undefined,
-      can: (permission) => may(state.user.role, permission),
+      can: (permission) => may(state.user.role, permission, state.scopes),
     };
     // One object throughout, so that `can` sees the user that the gate puts in.
     Object.assign(ctx, { state });

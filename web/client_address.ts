@@ -14,10 +14,7 @@ export function clientAddress(
   headers: Headers,
   trusted: NetworkSet,
 ): IpAddress {
-  const { remoteAddr } = info;
-  const peer = "hostname" in remoteAddr
-    ? parseIp(remoteAddr.hostname) ?? NONE
-    : NONE;
+  const peer = peerAddress(info) ?? NONE;
   if (!trusted.has(peer)) return peer;
   const claimed = (headers.get("x-forwarded-for") ?? "").split(",").reverse();
   let client = peer;
@@ -30,14 +27,20 @@ export function clientAddress(
   return client;
 }
 
+/** The other end of the connection; undefined if the request came over no network. */
+export function peerAddress(
+  info: Deno.ServeHandlerInfo,
+): IpAddress | undefined {
+  const { remoteAddr } = info;
+  return "hostname" in remoteAddr ? parseIp(remoteAddr.hostname) : undefined;
+}
+
 /** Whether the request came from this very host and through no proxy. */
 export function isDirectLocal(
   info: Deno.ServeHandlerInfo,
   headers: Headers,
 ): boolean {
-  const { remoteAddr } = info;
-  if (!("hostname" in remoteAddr)) return false;
-  const peer = parseIp(remoteAddr.hostname);
+  const peer = peerAddress(info);
   const local = peer !== undefined &&
     (peer.startsWith("127.") || peer === "::1");
   return local && !headers.has("x-forwarded-for") && !headers.has("forwarded");

@@ -10,6 +10,7 @@ import { Head } from "fresh/runtime";
 import type { VNode } from "preact";
 import { DatabaseError } from "../lib/clickhouse.ts";
 import { messageOf } from "../lib/errors.ts";
+import { ApiError, kindOf } from "./api/error.ts";
 import { problem } from "./problem.ts";
 import { define } from "./utils.ts";
 
@@ -51,7 +52,16 @@ export const errorPages = define.middleware(async (ctx) => {
       });
     }
     if (ctx.url.pathname.startsWith("/api/")) {
-      return problem({ status, detail, instance: request_id });
+      return problem({
+        status,
+        kind: thrown instanceof ApiError ? thrown.kind : kindOf(status),
+        detail,
+        instance: request_id,
+        ...(thrown instanceof ApiError ? { members: thrown.members } : {}),
+        ...(status === 401
+          ? { headers: { "www-authenticate": "Bearer" } }
+          : {}),
+      });
     }
     return await ctx.render(
       <ErrorPage {...failure} request_id={request_id} />,
@@ -62,6 +72,14 @@ export const errorPages = define.middleware(async (ctx) => {
 
 /** What to say of anything thrown; nothing of an unexpected error's own text is shown. */
 export function describeFailure(thrown: unknown): Failure {
+  if (thrown instanceof ApiError) {
+    return {
+      status: thrown.status,
+      title: STATUS_CODES[thrown.status] ?? "Error",
+      detail: thrown.message,
+      kind: "quiet",
+    };
+  }
   if (thrown instanceof HttpError) {
     const title = STATUS_CODES[thrown.status] ?? "Error";
     const detail = thrown.message || NEXT_STEP[thrown.status] || title;

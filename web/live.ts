@@ -55,3 +55,25 @@ export const INTERVAL_MS = 500;
 export const ALIVE_MS = 2000;
 /** Milliseconds of silence after which a page calls its numbers stale: two signs of life went missing. */
 export const STALE_MS = 5000;
+
+/** A request as the Live page shows it. */
+export interface LiveRow extends LiveRequest {
+  readonly url_query: string;
+  /** 0 if it is not known. */
+  readonly asn: number;
+  readonly country: string;
+  readonly response_bytes: number;
+  /** Microseconds. */
+  readonly duration_us: number;
+  readonly http_version: string;
+}
+
+/** Requests that were stored since the last batch: event `requests` of a stream that asks for them. */
+export interface LiveBatch {
+  /** Number of the row that comes next. */
+  readonly next: number;
+  /** Requests between the last batch and this one that are in neither. */
+  readonly lost: number;
+  /** Oldest first. */
+  readonly rows: readonly LiveRow[];
+}

@@ -6,10 +6,14 @@
  * that a browser that comes back is sent nothing it has; when nothing has changed an event `alive`,
  * so that a page can tell a quiet stream from a broken one.
  *
+ * A stream that asks for it also gets the requests themselves, as events `requests` (live_tail.ts). Its
+ * `id:` holds the number of the next row behind a dot.
+ *
  * @module
  */
 import { ALIVE_MS, INTERVAL_MS, type LiveSnapshot } from "./live.ts";
 import type { LiveNumbers } from "./live_query.ts";
+import { type TailReading, TailRing } from "./live_tail.ts";
 
 /** Streams at a time; one browser has one (live_client.ts). */
 export const STREAMS_MAX = 50;
@@ -23,6 +27,8 @@ const RETRY_MS = 2000;
 export interface LiveHubOptions {
   /** Reads the numbers; a rejection means that the database is away. */
   readonly ask: () => Promise<LiveNumbers>;
+  /** Reads the requests stored since it was asked last; `first`: nobody has looked on for a while. */
+  readonly askTail?: (first: boolean) => Promise<TailReading>;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   readonly onFailure: (thrown: unknown) => void;
@@ -37,6 +43,15 @@ interface Stream {
   /** Number of the snapshot sent last. */
   sent: number;
   lastMs: number;
+  /** Of a stream with requests: number of its next row, and what was missed before it. */
+  readonly tail: { next: number; missed: number } | undefined;
+}
+
+/** Where a browser was: numbers of the snapshot and of the row that it has seen last. */
+export interface StreamPosition {
+  readonly snapshot: number;
+  /** Undefined: it wants no requests; 0: from now on. */
+  readonly row?: number | undefined;
 }
 
 const NOTHING: LiveNumbers = {
@@ -59,12 +74,15 @@ export class LiveHub implements Disposable {
   #snapshot: LiveSnapshot | undefined;
   /** What the snapshot says, as text, to tell whether the next says anything else. */
   #content = "";
+  readonly #ring: TailRing;
+  #tailed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading = false;
   #closed = false;
 
   constructor(options: LiveHubOptions) {
     this.#options = options;
+    this.#ring = new TailRing(options.nowMs() * 1000);
   }
 
   /** Streams open now. */
@@ -94,15 +112,27 @@ export class LiveHub implements Disposable {
   /**
    * A stream for one browser; undefined if there are too many.
    *
-   * @param lastId number of the snapshot that the browser has, 0 if none.
+   * @param from what the browser has already.
    */
-  subscribe(lastId: number): ReadableStream<Uint8Array> | undefined {
+  subscribe(from: StreamPosition): ReadableStream<Uint8Array> | undefined {
     if (this.#closed || this.#streams.size >= STREAMS_MAX) return undefined;
     let stream: Stream;
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
         const nowMs = this.#options.nowMs();
-        stream = { controller, openedMs: nowMs, sent: lastId, lastMs: nowMs };
+        const { first, next, missed } = this.#ring;
+        // A number of another process says nothing of how many rows there were since.
+        const row =
+          from.row === undefined || from.row < first || from.row > next
+            ? next
+            : from.row;
+        stream = {
+          controller,
+          openedMs: nowMs,
+          sent: from.snapshot,
+          lastMs: nowMs,
+          tail: from.row === undefined ? undefined : { next: row, missed },
+        };
         this.#streams.add(stream);
         this.#options.onStreams(this.#streams.size);
         this.#write(stream, "retry: 1000\n\n");
@@ -133,7 +163,7 @@ export class LiveHub implements Disposable {
     let database: LiveSnapshot["database"] = "up";
     let numbers = this.#numbers;
     try {
-      numbers = await this.#ask();
+      [numbers] = await Promise.all([this.#ask(), this.#readTail()]);
     } catch (thrown) {
       // Whatever it was, pages must go on and say so.
       database = "down";
@@ -159,17 +189,44 @@ export class LiveHub implements Disposable {
     }, Math.max(0, interval - (nowMs - startMs)));
   }
 
+  /** Reads on while a stream wants requests. */
+  async #readTail(): Promise<void> {
+    const wanted = [...this.#streams].some(({ tail }) => tail !== undefined);
+    const first = !this.#tailed;
+    this.#tailed = wanted;
+    if (!wanted || this.#options.askTail === undefined) return;
+    this.#ring.push(await this.#options.askTail(first));
+  }
+
+  /** The requests that a stream lacks. What it does not take leaves the ring, and is counted as lost. */
+  #serveTail(stream: Stream, tail: { next: number; missed: number }): void {
+    const batch = this.#ring.since(tail.next, tail.missed);
+    if (batch === undefined) return;
+    tail.next = batch.next;
+    tail.missed = this.#ring.missed;
+    this.#write(
+      stream,
+      `event: requests\nid: ${stream.sent}.${batch.next}\ndata: ${
+        JSON.stringify(batch)
+      }\n\n`,
+    );
+  }
+
   /** Sends what a stream lacks. One that does not read is passed over: the next snapshot is whole. */
   #serve(stream: Stream): void {
     const nowMs = this.#options.nowMs();
     if (nowMs - stream.openedMs > LIFETIME_MS) return this.#end(stream);
     const snapshot = this.#snapshot;
     const reads = (stream.controller.desiredSize ?? 0) > -2;
+    const { tail } = stream;
+    if (tail !== undefined && reads) this.#serveTail(stream, tail);
     if (snapshot !== undefined && snapshot.seq > stream.sent && reads) {
       stream.sent = snapshot.seq;
       this.#write(
         stream,
-        `id: ${snapshot.seq}\ndata: ${JSON.stringify(snapshot)}\n\n`,
+        `id: ${snapshot.seq}${
+          tail === undefined ? "" : `.${tail.next}`
+        }\ndata: ${JSON.stringify(snapshot)}\n\n`,
       );
     } else if (nowMs - stream.lastMs >= ALIVE_MS) {
       this.#write(stream, "event: alive\ndata\n\n");

@@ -32,7 +32,7 @@ function startHub(ask: (count: number) => LiveNumbers = () => NUMBERS): {
 }
 
 function subscribe(hub: LiveHub, lastId = 0): AsyncGenerator<LiveSnapshot> {
-  const stream = hub.subscribe(lastId);
+  const stream = hub.subscribe({ snapshot: lastId });
   assert.ok(stream !== undefined);
   return snapshots(stream);
 }
@@ -115,11 +115,14 @@ Deno.test("LiveHub says that the database is down, and keeps the numbers", async
 Deno.test("LiveHub refuses more streams than it has room for", async () => {
   const { hub, counts } = startHub();
   using _ = hub;
-  const streams = Array.from({ length: STREAMS_MAX }, () => hub.subscribe(0));
-  assert.equal(hub.subscribe(0), undefined);
+  const streams = Array.from(
+    { length: STREAMS_MAX },
+    () => hub.subscribe({ snapshot: 0 }),
+  );
+  assert.equal(hub.subscribe({ snapshot: 0 }), undefined);
   await streams[0]?.cancel();
   assert.equal(counts.at(-1), STREAMS_MAX - 1);
-  assert.ok(hub.subscribe(0) !== undefined);
+  assert.ok(hub.subscribe({ snapshot: 0 }) !== undefined);
 });
 
 Deno.test("LiveHub says no more than that it is alive while nothing changes", async () => {
@@ -136,7 +139,7 @@ Deno.test("LiveHub says no more than that it is alive while nothing changes", as
     onStreams: () => {},
     intervalMs: 0,
   });
-  const stream = hub.subscribe(0);
+  const stream = hub.subscribe({ snapshot: 0 });
   assert.ok(stream !== undefined);
   const reader = stream.pipeThrough(new TextDecoderStream() as never)
     .getReader() as ReadableStreamDefaultReader<string>;
@@ -174,7 +177,7 @@ Deno.test("LiveHub passes over a stream that does not read", async () => {
     requests_1m: count,
   }));
   using _ = hub;
-  const idle = hub.subscribe(0);
+  const idle = hub.subscribe({ snapshot: 0 });
   const reader = subscribe(hub);
   await eventually("twenty readings", async () => {
     await reader.next();
@@ -194,7 +197,7 @@ Deno.test("LiveHub ends its streams when it is disposed", async () => {
   hub[Symbol.dispose]();
   while (!(await stream.next()).done);
   assert.equal(hub.streams, 0);
-  assert.equal(hub.subscribe(0), undefined);
+  assert.equal(hub.subscribe({ snapshot: 0 }), undefined);
 });
 
 Deno.test("numbers() reads once for pages that ask together, and no more while streams are served", async () => {

@@ -1,60 +1,36 @@
 /** The dashboard as a program: reads its configuration, opens the database, serves the built pages. @module */
-import * as v from "valibot";
 import {
-  clickhouseSection,
   DatabaseError,
   databaseOptions,
   openDatabase,
 } from "../lib/clickhouse.ts";
-import { listenAddress, splitAddress } from "../lib/config.ts";
+import { splitAddress } from "../lib/config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";
-import { networkList, NetworkSet } from "../lib/ip_filter.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
 import { aborted } from "../lib/shutdown.ts";
 import { Accounts } from "./auth/accounts.ts";
+import { ApiTokens } from "./auth/api_tokens.ts";
 import { FirstAdmin } from "./auth/first_admin.ts";
 import { LoginThrottle } from "./auth/login_throttle.ts";
+import { Oidc } from "./auth/oidc.ts";
 import { PasswordHasher } from "./auth/password.ts";
+import { ProxyAuth } from "./auth/proxy_auth.ts";
+import { SecondFactors } from "./auth/second_factors.ts";
 import { SessionStore } from "./auth/session_store.ts";
 import { Sessions } from "./auth/sessions.ts";
+import { underBasePath } from "./base_path.ts";
+import { type AccessParts, accessParts, HELP, schema } from "./config.ts";
 import { LiveHub } from "./live_hub.ts";
 import { askLive } from "./live_query.ts";
+import { TailReader } from "./live_tail.ts";
 import { runRules } from "./rule_runner.ts";
 import { provide, type Services } from "./services.ts";
 import { EXPORTS_MAX } from "./data/export.ts";
 import { Searches } from "./searches.ts";
 import { Places } from "./stream.ts";
 import { WebMetrics } from "./web_metrics.ts";
-
-const schema = v.strictObject({
-  web: v.optional(
-    v.strictObject({
-      listen: v.optional(listenAddress(), "127.0.0.1:8000"),
-      public_url: v.optional(v.pipe(
-        v.string('expected "https://host"'),
-        v.check(
-          (text) => URL.parse(text)?.origin === text.replace(/\/$/, ""),
-          'expected "https://host", without a path',
-        ),
-      )),
-      trusted_proxies: v.optional(networkList(), []),
-    }),
-    {},
-  ),
-  clickhouse: clickhouseSection("web"),
-  app: clickhouseSection("app"),
-  log: v.optional(
-    v.strictObject({
-      level: v.optional(
-        v.picklist(["debug", "info", "warning", "error"]),
-        "info",
-      ),
-    }),
-    {},
-  ),
-});
 
 /** Milliseconds between two looks at whether there is an account yet. */
 const FIRST_ADMIN_MS = 5000;
@@ -72,11 +48,7 @@ export function createProgram(
     name: "web",
     daemon: true,
     summary: "Serves the dashboard.",
-    help: `  [web] listen           address:port (default 127.0.0.1:8000)
-  [web] public_url       origin that browsers use where a proxy ends TLS
-  [web] trusted_proxies  networks whose X-Forwarded-For is believed
-  [clickhouse] [app]     url, database, username, password or password_file of the
-                         accounts that read everything and that write what people enter`,
+    help: HELP,
     schema,
     async run({ config, signal, ready }) {
       const log = await startLog("web", config.log.level);
@@ -93,17 +65,16 @@ export function createProgram(
         db,
         app,
         log,
-        publicOrigin: config.web.public_url?.replace(/\/$/, ""),
-        trustedProxies: new NetworkSet(config.web.trusted_proxies),
+        ...await accessParts(config),
       });
       provide(services);
-      application.resolve(fetch);
+      application.resolve(underBasePath(services.basePath, fetch));
       const url = `http://${hostOf(server.addr)}`;
       log.info("Serving the dashboard", { url });
       ready(`Serving on ${url}`);
       const firstAdmin = offerFirstAdmin(
         services,
-        config.web.public_url ?? url,
+        config.web.public_url?.replace(/\/$/, "") ?? url,
         signal,
       );
       const rules = runRules({ app, log, now: services.now, signal });
@@ -145,10 +116,9 @@ async function builtServer(): Promise<Server> {
 }
 
 /** What {@linkcode createServices} starts from. */
-export type ServiceParts = Pick<
-  Services,
-  "db" | "app" | "log" | "publicOrigin" | "trustedProxies"
->;
+export type ServiceParts =
+  & Pick<Services, "db" | "app" | "log">
+  & AccessParts;
 
 /** Everything that routes work with, around two open databases. Disposing ends the live streams. */
 export async function createServices(
@@ -162,12 +132,17 @@ export async function createServices(
     log.warning("Passwords are hashed with scrypt: Argon2id is not available");
   }
   let away = false;
+  const tail = new TailReader(db);
   const live = new LiveHub({
     ask: async () => {
       const numbers = await askLive(db);
       if (away) log.info("The database answers again");
       away = false;
       return numbers;
+    },
+    askTail: (first) => {
+      if (first) tail.reset();
+      return tail.read();
     },
     nowMs: Date.now,
     onStreams: (count) => metrics.streams.set(count),
@@ -181,9 +156,21 @@ export async function createServices(
       away = true;
     },
   });
+  const { oidcOptions, proxyOptions, ...given } = parts;
+  const accounts = new Accounts(store, hasher);
   return {
-    ...parts,
-    accounts: new Accounts(store, hasher),
+    ...given,
+    accounts,
+    store,
+    tokens: new ApiTokens(app, Date.now),
+    secondFactors: new SecondFactors(() => performance.now()),
+    oidc: oidcOptions === undefined
+      ? undefined
+      : new Oidc(oidcOptions, Date.now),
+    proxy: proxyOptions === undefined ? undefined : new ProxyAuth(
+      proxyOptions,
+      { accounts, trusted: parts.trustedProxies, log },
+    ),
     sessions: new Sessions(store, Date.now),
     throttle: new LoginThrottle(() => performance.now()),
     firstAdmin: new FirstAdmin(store),

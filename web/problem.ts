@@ -1,22 +1,32 @@
 /** Errors of the API: application/problem+json (RFC 9457). @module */
 import { STATUS_CODES } from "node:http";
+import type { ProblemKind } from "./api/error.ts";
 
-/** The members that every problem of ours has. */
+/** The members that every problem of ours has, and those of its kind. */
 export interface Problem {
   readonly status: number;
+  readonly kind: ProblemKind;
   readonly detail: string;
   /** Identifier of the request, to find it in the log. */
   readonly instance: string;
+  /** More, by the kind. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The response for an API call that failed. Types are not needed beyond the status: `about:blank`. */
-export function problem(fields: Problem): Response {
+/** The response for an API call that failed. The type is a place of the API's page. */
+export function problem(
+  { status, kind, detail, instance, members = {}, headers = {} }: Problem,
+): Response {
   return Response.json({
-    type: "about:blank",
-    title: STATUS_CODES[fields.status] ?? "Error",
-    ...fields,
+    type: `/docs/api#problem-${kind}`,
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail,
+    instance,
+    ...members,
   }, {
-    status: fields.status,
-    headers: { "content-type": "application/problem+json" },
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
   });
 }

@@ -9,6 +9,7 @@
  * @module
  */
 import { HttpError } from "fresh";
+import { bearerOf } from "./auth/bearer.ts";
 import { define } from "./utils.ts";
 
 /** Powerful features, all off. */
@@ -88,6 +89,8 @@ export function isHttps(origin: string): boolean {
  */
 export const sameOriginWrites = define.middleware((ctx) => {
   if (["GET", "HEAD", "OPTIONS"].includes(ctx.req.method)) return ctx.next();
+  // No page of another site can put a token into a request; without one the cookie would count.
+  if (bearerOf(ctx.req.headers) !== undefined) return ctx.next();
   const site = ctx.req.headers.get("sec-fetch-site");
   const origin = ctx.req.headers.get("origin");
   const own = ctx.state.services.publicOrigin ?? ctx.url.origin;

@@ -5,8 +5,14 @@ import type { NetworkSet } from "../lib/ip_filter.ts";
 import { invariant } from "../lib/invariant.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Accounts } from "./auth/accounts.ts";
+import type { ApiTokens } from "./auth/api_tokens.ts";
 import type { FirstAdmin } from "./auth/first_admin.ts";
 import type { LoginThrottle } from "./auth/login_throttle.ts";
+import type { Oidc } from "./auth/oidc.ts";
+import type { ProxyAuth } from "./auth/proxy_auth.ts";
+import type { GroupRoles } from "./auth/roles.ts";
+import type { SecondFactors } from "./auth/second_factors.ts";
+import type { SessionStore } from "./auth/session_store.ts";
 import type { Sessions } from "./auth/sessions.ts";
 import type { LiveHub } from "./live_hub.ts";
 import type { Searches } from "./searches.ts";
@@ -19,6 +25,15 @@ export interface Services {
   /** Writes accounts, triage, lists and the audit log. */
   readonly app: Database;
   readonly accounts: Accounts;
+  readonly store: SessionStore;
+  readonly tokens: ApiTokens;
+  readonly secondFactors: SecondFactors;
+  /** Undefined: nobody logs in by a provider. */
+  readonly oidc: Oidc | undefined;
+  /** Undefined: no proxy's word counts. */
+  readonly proxy: ProxyAuth | undefined;
+  /** What groups of a provider or a proxy give. */
+  readonly groupRoles: GroupRoles;
   readonly sessions: Sessions;
   readonly throttle: LoginThrottle;
   readonly firstAdmin: FirstAdmin;
@@ -31,6 +46,8 @@ export interface Services {
   readonly now: () => UnixMicros;
   /** As browsers reach the dashboard, such as `https://soc.example.org`; undefined: as each asks. */
   readonly publicOrigin: string | undefined;
+  /** Folder of the site that the dashboard is, such as `/ja4`; empty at its root. */
+  readonly basePath: string;
   /** Peers whose X-Forwarded-For is believed. */
   readonly trustedProxies: NetworkSet;
 }

@@ -2,7 +2,7 @@
 import { createDefine } from "fresh";
 import type { Database } from "../lib/clickhouse.ts";
 import type { IpAddress, UnixMicros } from "../lib/events.ts";
-import type { Permission } from "./auth/permissions.ts";
+import type { Permission, Scope } from "./auth/permissions.ts";
 import type { Session, User } from "./auth/session_store.ts";
 import type { TimeRange } from "./data/range.ts";
 import type { Preferences } from "./preferences.ts";
@@ -24,11 +24,13 @@ export interface State {
   /** Who asks. On the routes that need no login this may be {@linkcode NOBODY}. */
   user: User;
   session: Session | undefined;
+  /** Of the token that was shown; undefined: a person asks. */
+  scopes: readonly Scope[] | undefined;
   /** The accounts could not be asked: nobody can be recognised. */
   accountsDown: boolean;
   /** The time range that the page shows; set by its handler, undefined where there is none. */
   range: TimeRange | undefined;
-  /** Whether the user's role has the permission. */
+  /** Whether the user's role, and the token's scopes, have the permission. */
   readonly can: (permission: Permission) => boolean;
 }
 

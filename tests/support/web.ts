@@ -56,7 +56,14 @@ export async function startWeb(
     app,
     log: await startLog("web", "error"),
     publicOrigin: undefined,
+    basePath: "",
     trustedProxies: new NetworkSet([]),
+    groupRoles: {
+      groups: { viewer: [], analyst: [], admin: [] },
+      fallback: undefined,
+    },
+    oidcOptions: undefined,
+    proxyOptions: undefined,
     ...parts,
   });
   if (accounts) await makeAccounts(new SessionStore(app));

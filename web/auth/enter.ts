@@ -4,6 +4,15 @@ import { audit } from "./audit.ts";
 import { giveSession } from "./session_cookie.ts";
 import type { User } from "./session_store.ts";
 
+/** How somebody showed who they are. */
+export type LoginBy =
+  | "password"
+  | "link"
+  | "setup"
+  | "code"
+  | "recovery"
+  | "oidc";
+
 /**
  * Lets in someone who has shown who they are: always under a new session, and the one that the
  * browser came with ends, so that a token planted before the login is worth nothing after it.
@@ -13,7 +22,7 @@ import type { User } from "./session_store.ts";
 export async function enter(
   ctx: Context<State>,
   user: User,
-  by: "password" | "link" | "setup",
+  by: LoginBy,
   next: string,
 ): Promise<Response> {
   const { services, session, client_ip } = ctx.state;

@@ -3,21 +3,50 @@ import { HttpError } from "fresh";
 import { isDirectLocal } from "../client_address.ts";
 import { define } from "../utils.ts";
 import { permissionOf } from "./permissions.ts";
+import { bearerOf } from "./bearer.ts";
 import { readSessionToken } from "./session_cookie.ts";
 
-/** Puts the user of a valid session cookie into the state. */
+/**
+ * Puts who asks into the state: the owner of a token, the user of a session cookie, or whom a trusted
+ * proxy names. A request with a token is judged by that alone.
+ */
 export const authenticate = define.middleware(async (ctx) => {
+  const { services, client_ip } = ctx.state;
+  const bearer = bearerOf(ctx.req.headers);
+  if (bearer !== undefined) {
+    if (!forMachines(ctx.url.pathname)) {
+      throw new HttpError(401, "Tokens are for /api/ and /metrics");
+    }
+    const found = await services.tokens.find(bearer, client_ip);
+    if (found === undefined) {
+      throw new HttpError(
+        401,
+        "The token is unknown, revoked, expired or not for this place",
+      );
+    }
+    ctx.state.user = found.user;
+    ctx.state.scopes = found.token.scopes;
+    return await ctx.next();
+  }
   const token = readSessionToken(ctx);
   if (token !== undefined) {
-    const { found, stale } = await ctx.state.services.sessions.find(token);
+    const { found, stale } = await services.sessions.find(token);
     ctx.state.accountsDown = stale;
     if (found !== undefined) {
       ctx.state.user = found.user;
       ctx.state.session = found.session;
+      return await ctx.next();
     }
   }
+  const named = await services.proxy?.user(ctx.info, ctx.req.headers);
+  if (named !== undefined) ctx.state.user = named;
   return await ctx.next();
 });
+
+/** Paths where a token counts: what it opens must never be a page that a browser would show. */
+function forMachines(path: string): boolean {
+  return path.startsWith("/api/") || path === "/metrics";
+}
 
 /** Refuses what the permission table does not allow; sends those who have not logged in to do so. */
 export const authorize = define.middleware(async (ctx) => {

@@ -7,22 +7,38 @@
 import type { Role } from "../../lib/accounts.ts";
 
 /**
- * What a route asks for: `public` needs no login, `machine` needs none on a direct connection from
- * this host and `read` from anywhere else. `sql` is to see statements and to export at length.
+ * What a route asks for:
+ * - `public`: nothing, not even a login
+ * - `machine`: nothing on a direct connection from this host, `read` from anywhere else
+ * - `self`: to be logged in in person: one's own settings, which no token may touch
+ * - `sql`: to see statements and to export at length
  */
 export type Permission =
   | "public"
   | "machine"
+  | "self"
   | "read"
+  | "export"
   | "triage"
   | "sql"
   | "administer";
 
 /** Which permissions a role has. */
 const GRANTED: Readonly<Record<Role, readonly Permission[]>> = {
-  viewer: ["public", "read"],
-  analyst: ["public", "read", "triage", "sql"],
-  admin: ["public", "read", "triage", "sql", "administer"],
+  viewer: ["public", "self", "read", "export"],
+  analyst: ["public", "self", "read", "export", "triage", "sql"],
+  admin: ["public", "self", "read", "export", "triage", "sql", "administer"],
+};
+
+/** What a token may be for; each narrows the role of its owner. */
+export const SCOPES = ["read", "export", "triage", "admin"] as const;
+export type Scope = typeof SCOPES[number];
+
+const GRANTED_BY_SCOPE: Readonly<Record<Scope, readonly Permission[]>> = {
+  read: ["read"],
+  export: ["export", "sql"],
+  triage: ["triage"],
+  admin: ["administer"],
 };
 
 /** Methods a route answers; HEAD is allowed where GET is. */
@@ -59,15 +75,48 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/health": { GET: "read" },
 
   "/explore": { GET: "read" },
-  "/explore/export": { POST: "read" },
+  "/explore/export": { POST: "export" },
+  "/live": { GET: "read" },
+  "/views": { GET: "self", POST: "self" },
+  "/help": { GET: "read" },
+  "/docs/api": { GET: "read" },
+  "/settings": { GET: "self", POST: "self" },
+  "/settings/tokens": { GET: "self", POST: "self" },
+  "/users": { GET: "administer", POST: "administer" },
+  "/users/:login": { GET: "administer", POST: "administer" },
+  "/audit": { GET: "administer" },
+  "/audit/export": { POST: "administer" },
+  "/auth/oidc/start": { GET: "public" },
+  "/auth/oidc/callback": { GET: "public" },
+  "/api/v1/openapi.json": { GET: "read" },
+  "/api/v1/search": { POST: "read" },
   "/api/v1/search/:run": { DELETE: "read" },
+  "/api/v1/search/validate": { POST: "read" },
+  "/api/v1/search/sql": { POST: "sql" },
+  "/api/v1/export": { GET: "export" },
+  "/api/v1/detections": { GET: "read" },
+  "/api/v1/detections/:id": { GET: "read", PATCH: "triage" },
+  "/api/v1/views": { GET: "read" },
+  "/api/v1/users": { GET: "administer" },
+  "/api/v1/users/:login": { PATCH: "administer" },
+  "/api/v1/audit": { GET: "administer" },
 };
 
-/** Whether a role has a permission; nobody has only what is public. */
-export function may(role: Role | undefined, permission: Permission): boolean {
-  return role === undefined
-    ? permission === "public"
-    : GRANTED[role].includes(permission);
+/**
+ * Whether a role has a permission; nobody has only what is public.
+ *
+ * @param scopes of the token that was shown; undefined: the person is here.
+ */
+export function may(
+  role: Role | undefined,
+  permission: Permission,
+  scopes?: readonly Scope[],
+): boolean {
+  if (role === undefined || permission === "public") {
+    return permission === "public";
+  }
+  return GRANTED[role].includes(permission) && (scopes === undefined ||
+    scopes.some((scope) => GRANTED_BY_SCOPE[scope].includes(permission)));
 }
 
 /** What a route asks for; undefined means that it is refused to everybody. */

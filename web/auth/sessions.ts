@@ -97,6 +97,23 @@ export class Sessions {
     this.#remember(session.token_sha256, undefined);
   }
 
+  /** Ends all sessions of an account but `kept`, as when its role or password changes. */
+  async closeAll(login: string, kept?: Session): Promise<number> {
+    const others = (await this.#store.listSessions(login)).filter((one) =>
+      one.token_sha256 !== kept?.token_sha256
+    );
+    for (const session of others) await this.close(session);
+    return others.length;
+  }
+
+  /** The sessions of an account that are good now. */
+  async list(login: string): Promise<Session[]> {
+    const now = this.#seconds();
+    return (await this.#store.listSessions(login)).filter(({ seen_at }) =>
+      now < seen_at + IDLE_S
+    );
+  }
+
   /** The same, unless it has been idle or has lived for too long. */
   #live(found: Recognised | undefined): Recognised | undefined {
     if (found === undefined) return undefined;

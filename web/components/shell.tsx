@@ -1,6 +1,7 @@
 /** What stands around every page: navigation, top bar, banner. @module */
 import type { ComponentChildren, VNode } from "preact";
 import { VERSION } from "../../lib/version.ts";
+import { may, permissionOf } from "../auth/permissions.ts";
 import type { User } from "../auth/session_store.ts";
 import { type TimeRange, withRange } from "../data/range.ts";
 import type { IconName } from "../icons.ts";
@@ -35,11 +36,22 @@ const NAVIGATION: readonly {
         icon: "inbox",
         live: "open_detections",
       },
+      { href: "/rules", label: "Rules", icon: "list-checks" },
+    ],
+  },
+  {
+    group: "Hunt",
+    items: [
+      { href: "/explore", label: "Explorer", icon: "search-code" },
+      { href: "/live", label: "Live", icon: "radio" },
+      { href: "/views", label: "Saved views", icon: "bookmark" },
     ],
   },
   {
     group: "Admin",
     items: [
+      { href: "/audit", label: "Audit log", icon: "scroll-text" },
+      { href: "/users", label: "Users", icon: "users" },
       {
         href: "/health",
         label: "System health",
@@ -63,7 +75,7 @@ export interface ShellProps {
 }
 
 export function Shell(props: ShellProps): VNode {
-  const { url, route, databaseDown, children } = props;
+  const { url, route, user, databaseDown, children } = props;
   return (
     <div class="shell">
       <a class="skip-link" href="#main">Skip to the content</a>
@@ -71,7 +83,7 @@ export function Shell(props: ShellProps): VNode {
         <a class="brand" href={withRange("/", url)}>
           <Logo /> JA4 Platform
         </a>
-        {NAVIGATION.map(({ group, items }) => (
+        {navigationOf(user).map(({ group, items }) => (
           <div class="nav-group" key={group}>
             <p class="nav-title" id={`nav-${group}`}>{group}</p>
             <ul aria-labelledby={`nav-${group}`}>
@@ -118,6 +130,17 @@ export function Shell(props: ShellProps): VNode {
       <ValueMenu />
     </div>
   );
+}
+
+/** The entries that somebody may open. */
+function navigationOf(user: User): typeof NAVIGATION {
+  return NAVIGATION.map(({ group, items }) => ({
+    group,
+    items: items.filter(({ href }) => {
+      const needed = permissionOf(href, "GET");
+      return needed !== undefined && may(user.role, needed);
+    }),
+  }));
 }
 
 /** Marks the page that is open, and the section that a page below it belongs to. */

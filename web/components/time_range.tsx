@@ -5,6 +5,7 @@ import {
   PRESETS,
   shifted,
   type TimeRange as Range,
+  widened,
   withParams,
 } from "../data/range.ts";
 
@@ -16,17 +17,25 @@ export function TimeRange(
     withParams(url, { from, to, after: "" });
   const earlier = range === undefined ? undefined : shifted(range, -1);
   const later = range === undefined ? undefined : shifted(range, 1);
+  const wider = range === undefined ? undefined : widened(range, Date.now());
   const kept = [...url.searchParams].filter(([name]) =>
     name !== "from" && name !== "to" && name !== "after"
   );
   return (
-    <div class="time-range">
+    <div
+      class="time-range"
+      {...(range === undefined ? {} : {
+        "data-from": range.from.toISOString(),
+        "data-to": range.to.toISOString(),
+      })}
+    >
       {earlier === undefined ? null : (
         <a
           class="btn btn-icon"
           href={at(earlier.from, earlier.to)}
           aria-label="Earlier"
-          title="Earlier"
+          title="Earlier (t ←)"
+          data-time="earlier"
         >
           <Icon name="chevron-left" />
         </a>
@@ -50,6 +59,17 @@ export function TimeRange(
               </a>
             </li>
           ))}
+          {wider === undefined ? null : (
+            <li>
+              <a
+                class="popup-item"
+                href={at(wider.from, wider.to)}
+                data-time="out"
+              >
+                Zoom out
+              </a>
+            </li>
+          )}
           {range?.explicit === true
             ? (
               <li>
@@ -93,7 +113,8 @@ export function TimeRange(
             class="btn btn-icon"
             href={at(later.from, later.to)}
             aria-label="Later"
-            title="Later"
+            title="Later (t →)"
+            data-time="later"
           >
             <Icon name="chevron-right" />
           </a>

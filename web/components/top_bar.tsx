@@ -1,4 +1,5 @@
 import type { VNode } from "preact";
+import { may } from "../auth/permissions.ts";
 import { withParams } from "../data/range.ts";
 import type { IconName } from "../icons.ts";
 import { type Theme, THEMES } from "../preferences.ts";
@@ -38,8 +39,8 @@ export function TopBar(
           id="search"
           type="search"
           name="q"
-          aria-label="Search for an address, JA4, host or detection"
-          placeholder="IP, JA4, host or detection"
+          aria-label="Search: an address, network, JA4, host, detection or a query"
+          placeholder="IP, network, JA4, AS number, host, or a query such as status:401"
           autocomplete="off"
           spellcheck={false}
           maxLength={500}
@@ -67,6 +68,50 @@ export function TopBar(
         </nav>
       </div>
       <div class="top-user">
+        <button
+          class="btn btn-icon"
+          type="button"
+          popovertarget="save-view"
+          aria-label="Save this view"
+          title="Save this view"
+        >
+          <Icon name="bookmark" />
+        </button>
+        <form
+          class="popup popup-form"
+          id="save-view"
+          popover="auto"
+          method="post"
+          action="/views"
+        >
+          <input type="hidden" name="path" value={url.pathname + url.search} />
+          <label class="field">
+            <span>Save this view as</span>
+            <input class="input" name="name" required maxLength={80} />
+          </label>
+          {may(user.role, "triage")
+            ? (
+              <label>
+                <input type="checkbox" name="shared" value="1" /> For everybody
+              </label>
+            )
+            : null}
+          <p class="popup-actions">
+            <button class="btn" type="submit" name="do" value="save">
+              Save
+            </button>
+            <a href="/views">Saved views</a>
+          </p>
+        </form>
+        <a
+          class="btn btn-icon"
+          href="/help"
+          aria-label="Help"
+          title="Help (?)"
+          data-help=""
+        >
+          <Icon name="circle-help" />
+        </a>
         <button
           class="btn btn-icon"
           type="button"
@@ -112,6 +157,14 @@ export function TopBar(
             <br />
             {user.role}
           </p>
+          <a class="popup-item" href="/settings">
+            <Icon name="settings" />
+            Settings
+          </a>
+          <a class="popup-item" href="/settings/tokens">
+            <Icon name="key-round" />
+            API tokens
+          </a>
           <button class="popup-item" type="submit">
             <Icon name="log-out" />
             Log out

@@ -121,21 +121,24 @@ export interface ExplorePage {
 /** Rows that match, newest first, from `after` on. */
 export async function loadRows(
   db: Database,
-  state: ExploreState & { readonly where: Sql },
+  state: Pick<ExploreState, "columns" | "after" | "text"> & {
+    readonly where: Sql;
+  },
   options: QueryOptions,
+  limit = PAGE_ROWS,
 ): Promise<ExplorePage> {
   const rows = await db.query<Record<string, string | number>>(
-    rowsSql(state, PAGE_ROWS + 1),
+    rowsSql(state, limit + 1),
     options,
   );
-  const page = rows.slice(0, PAGE_ROWS).map((row): ExploreRow => ({
+  const page = rows.slice(0, limit).map((row): ExploreRow => ({
     cursor: { ts: Number(row["ts"]), event_id: String(row["id"]) },
     values: state.columns.map((_, index) => row[`c${index}`] ?? ""),
   }));
   const last = page.at(-1);
   return {
     rows: page,
-    next: rows.length > PAGE_ROWS && last !== undefined
+    next: rows.length > limit && last !== undefined
       ? writeCursor(last.cursor, state.text)
       : undefined,
   };

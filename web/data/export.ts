@@ -12,6 +12,7 @@ import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
 import type { State } from "../utils.ts";
 import type { ExploreColumn } from "./columns.ts";
+import { csvCellSql } from "./csv.ts";
 
 export const EXPORT_FORMATS = ["csv", "ndjson", "parquet"] as const;
 export type ExportFormat = typeof EXPORT_FORMATS[number];
@@ -41,12 +42,6 @@ export function exportMaxOf({ can }: Pick<State, "can">): number {
   return can("sql") ? ROWS_MAX_SQL : ROWS_MAX;
 }
 
-/** What begins a formula in a spreadsheet (OWASP, "CSV Injection"). */
-const FORMULA = "^[=+\\-@\\t\\r\\n]";
-/** C0, DEL and C1 controls, zero-width and bidirectional controls, separators of lines, BOM. */
-const INVISIBLE =
-  "[\\x{00}-\\x{1f}\\x{7f}-\\x{9f}\\x{61c}\\x{200b}-\\x{200f}\\x{2028}-\\x{202e}\\x{2060}-\\x{2069}\\x{feff}]";
-
 /** One column of a file. */
 function cellSql(
   { id, kind, sql: value }: ExploreColumn,
@@ -60,7 +55,7 @@ function cellSql(
   }
   if (kind === "number") return sql`${value} AS ${name}`;
   return format === "csv"
-    ? sql`replaceRegexpAll(toValidUTF8(concat(if(match(${value}, ${FORMULA}), '''', ''), ${value})), ${INVISIBLE}, '\\xEF\\xBF\\xBD') AS ${name}`
+    ? sql`${csvCellSql(value)} AS ${name}`
     : sql`${value} AS ${name}`;
 }
 

@@ -234,3 +234,15 @@ export function shifted(
     "Z";
   return { from: move(range.from), to: move(range.to) };
 }
+
+/** The range twice as long around the same middle, not beyond now, as instants. */
+export function widened(
+  range: TimeRange,
+  nowMs: number,
+): { readonly from: string; readonly to: string } {
+  const half = (range.to.getTime() - range.from.getTime()) / 2;
+  const to = Math.min(nowMs, range.to.getTime() + half);
+  const text = (ms: number): string =>
+    new Date(ms).toISOString().slice(0, 19) + "Z";
+  return { from: text(to - 4 * half), to: text(to) };
+}

@@ -1,11 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { keysOff, setKeysOff } from "../keys_off.ts";
 
 /** Where the cursor was when a form took the page away. */
 const PLACE = "ja4-list-place";
-/** Single keys can be switched off (WCAG 2.2, criterion 2.1.4). */
-const KEYS_OFF = "ja4-keys-off";
 
 /** What stands below the list; the keys that are left out are in docs/dashboard.md. */
 const HINTS: readonly (readonly [string, string])[] = [
@@ -41,7 +40,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
   const selected = useSignal(0);
   const ready = useSignal(false);
   useEffect(() => {
-    off.value = localStorage.getItem(KEYS_OFF) === "1";
+    off.value = keysOff();
     const list = document.getElementById(form) as HTMLFormElement | null;
     if (list === null) return;
     const countSelected = (): void => {
@@ -87,7 +86,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
   }, []);
   function toggle(): void {
     off.value = !off.value;
-    localStorage.setItem(KEYS_OFF, off.value ? "1" : "0");
+    setKeysOff(off.value);
   }
   return (
     <div

@@ -1,16 +1,14 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
-
-/** The same switch as that of the list (ListKeys.tsx). */
-const KEYS_OFF = "ja4-keys-off";
+import { keysOff } from "../keys_off.ts";
 
 /** Keys for what the server has rendered: an element with `data-key="e"` is clicked by `e`. */
 export default function PageKeys(): VNode {
   const ready = useSignal(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (localStorage.getItem(KEYS_OFF) === "1") return;
+      if (keysOff()) return;
       const target = event.target as HTMLElement;
       if (target.matches("input, textarea, select")) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;

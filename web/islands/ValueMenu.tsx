@@ -1,3 +1,4 @@
+import { keysOff } from "../keys_off.ts";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -91,7 +92,7 @@ export default function ValueMenu(): VNode {
       if (target.matches("input:not([type=checkbox]), textarea, select")) {
         return;
       }
-      if (localStorage.getItem("ja4-keys-off") === "1") return;
+      if (keysOff()) return;
       const mark = markOf(target);
       if (mark === null) return;
       event.preventDefault();

@@ -3,7 +3,12 @@ import { define } from "../utils.ts";
 
 /** The document around every page. Later style sheets may rely on the layers that tokens.css names. */
 export default define.page(({ Component, state }) => (
-  <html lang="en" data-theme={themeAttribute(state.preferences.theme)}>
+  <html
+    lang="en"
+    data-theme={themeAttribute(state.preferences.theme)}
+    data-density={state.preferences.density}
+    data-keys={state.preferences.keys ? "on" : "off"}
+  >
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />

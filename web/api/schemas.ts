@@ -1,0 +1,123 @@
+/** Shapes of the API's answers, as JSON Schema. @module */
+import { ROLES } from "../../lib/accounts.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const TEXT: Schema = { type: "string" };
+const NUMBER: Schema = { type: "number" };
+const FLAG: Schema = { type: "boolean" };
+const TIME: Schema = { type: "string", format: "date-time" };
+const ROLE: Schema = { type: "string", enum: ROLES };
+
+function object(properties: Readonly<Record<string, Schema>>): Schema {
+  return {
+    type: "object",
+    required: Object.keys(properties),
+    properties,
+    additionalProperties: false,
+  };
+}
+
+function list(items: Schema): Schema {
+  return { type: "array", items };
+}
+
+function pageOf(items: Schema): Schema {
+  return object({
+    data: list(items),
+    page: object({ next: { type: ["string", "null"] } }),
+  });
+}
+
+const DETECTION: Readonly<Record<string, Schema>> = {
+  id: TEXT,
+  first_seen: TIME,
+  last_seen: TIME,
+  src_ip: TEXT,
+  ja4: TEXT,
+  http_host: TEXT,
+  severity: TEXT,
+  score: NUMBER,
+  title: TEXT,
+  requests: NUMBER,
+  state: TEXT,
+  verdict: TEXT,
+  assignee: TEXT,
+  campaign_id: TEXT,
+};
+
+const USER = object({
+  login: TEXT,
+  display_name: TEXT,
+  role: ROLE,
+  disabled: FLAG,
+  second_factor: FLAG,
+  sessions: NUMBER,
+});
+
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
+  Me: object({ login: TEXT, display_name: TEXT, role: ROLE }),
+  OpenApi: { type: "object" },
+  RequestPage: pageOf({ type: "object" }),
+  Validation: {
+    type: "object",
+    required: ["ok"],
+    properties: {
+      ok: FLAG,
+      canonical: TEXT,
+      message: TEXT,
+      position: NUMBER,
+      length: NUMBER,
+      hint: TEXT,
+    },
+    additionalProperties: false,
+  },
+  Statement: object({ sql: TEXT }),
+  DetectionPage: pageOf(object(DETECTION)),
+  Detection: object({
+    ...DETECTION,
+    summary: TEXT,
+    base: NUMBER,
+    reasons: list({ type: "object" }),
+    rules: list({ type: "object" }),
+    history: list({ type: "object" }),
+  }),
+  TriageOutcome: object({ changed: FLAG }),
+  Views: object({
+    data: list(object({
+      id: TEXT,
+      login: TEXT,
+      name: TEXT,
+      path: TEXT,
+      shared: FLAG,
+    })),
+  }),
+  Users: object({ data: list(USER) }),
+  User: USER,
+  AuditPage: pageOf(object({
+    ts: TIME,
+    actor: TEXT,
+    src_ip: TEXT,
+    action: TEXT,
+    object_kind: TEXT,
+    object: TEXT,
+    detail: { type: "object" },
+    ok: FLAG,
+    request_id: TEXT,
+  })),
+  Problem: {
+    type: "object",
+    required: ["type", "title", "status", "detail", "instance"],
+    properties: {
+      type: TEXT,
+      title: TEXT,
+      status: NUMBER,
+      detail: TEXT,
+      instance: TEXT,
+      errors: list(object({ pointer: TEXT, code: TEXT, detail: TEXT })),
+      position: NUMBER,
+      length: NUMBER,
+      hint: TEXT,
+    },
+  },
+};

@@ -1,0 +1,12 @@
+import type { VNode } from "preact";
+import { asset, Head } from "fresh/runtime";
+
+/** Title and style sheet of a working page. */
+export function WorkHead({ title }: { title: string }): VNode {
+  return (
+    <Head>
+      <title>{`${title} · JA4 Platform`}</title>
+      <link rel="stylesheet" href={asset("/work.css")} />
+    </Head>
+  );
+}

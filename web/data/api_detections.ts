@@ -1,0 +1,62 @@
+/** Detections as the API lists them: newest first, by the query language, page by page. @module */
+import type { Database } from "../../lib/clickhouse.ts";
+import { type Sql, sql } from "../../lib/sql.ts";
+import { ask, ipText } from "./ask.ts";
+
+/** A detection in a list. */
+export interface ApiDetection {
+  readonly id: string;
+  readonly first_seen: string;
+  readonly last_seen: string;
+  readonly src_ip: string;
+  readonly ja4: string;
+  readonly http_host: string;
+  readonly severity: string;
+  readonly score: number;
+  readonly title: string;
+  readonly requests: number;
+  readonly state: string;
+  readonly verdict: string;
+  readonly assignee: string;
+  readonly campaign_id: string;
+}
+
+/** Where a page begins: behind this detection. */
+export interface DetectionCursor {
+  /** Milliseconds since the epoch. */
+  readonly ms: number;
+  readonly id: string;
+}
+
+/** At most `limit` detections; `next` where there are more. */
+export async function loadApiDetections(
+  db: Database,
+  where: Sql,
+  { limit, after }: { limit: number; after: DetectionCursor | undefined },
+): Promise<{ data: ApiDetection[]; next: string | null }> {
+  const behind = after === undefined
+    ? sql``
+    : sql` AND (toUnixTimestamp64Milli(last_seen), id) < (${after.ms}, ${after.id})`;
+  const rows = await ask<ApiDetection & { last_ms: number; first_ms: number }>(
+    db,
+    sql`SELECT id, toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
+        toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms, toString(src_ip) AS src_ip,
+        toString(ja4) AS ja4, toString(http_host) AS http_host, toString(severity) AS severity, round(toFloat64(score), 6) AS score, title,
+        toFloat64(requests) AS requests, state, verdict, assignee, campaign_id
+      FROM (SELECT * FROM detections_current WHERE ${where}${behind})
+      ORDER BY last_ms DESC, id DESC LIMIT ${limit + 1}`,
+  );
+  const data = rows.slice(0, limit).map(({ first_ms, last_ms, ...row }) => ({
+    ...row,
+    first_seen: new Date(first_ms).toISOString(),
+    last_seen: new Date(last_ms).toISOString(),
+    src_ip: ipText(row.src_ip),
+  }));
+  const last = rows[limit - 1];
+  return {
+    data,
+    next: rows.length > limit && last !== undefined
+      ? `${last.last_ms}.${last.id}`
+      : null,
+  };
+}

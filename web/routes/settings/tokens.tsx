@@ -1,0 +1,218 @@
+import { type Context, HttpError, page } from "fresh";
+import {
+  type ApiToken,
+  TOKEN_DAYS,
+  TOKEN_DAYS_MAX,
+} from "../../auth/api_tokens.ts";
+import { audit } from "../../auth/audit.ts";
+import { may, type Scope, SCOPES } from "../../auth/permissions.ts";
+import { DataTable } from "../../components/data_table.tsx";
+import { PageContext } from "../../components/page_view.ts";
+import { Card, Empty } from "../../components/panel.tsx";
+import {
+  Field,
+  FormCard,
+  Notice,
+  Secret,
+  SettingsTabs,
+  When,
+} from "../../components/settings_parts.tsx";
+import { WorkHead } from "../../components/work_head.tsx";
+import { pageView } from "../../data/page.ts";
+import { readForm } from "../../form.ts";
+import { readTokenRequest } from "../../auth/token_request.ts";
+import { define, type State } from "../../utils.ts";
+
+interface Outcome {
+  readonly done?: string;
+  readonly fault?: string;
+  /** The token, shown this once. */
+  readonly text?: string;
+}
+
+const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
+  read: "read what the pages show",
+  export: "export, and see statements",
+  triage: "change detections",
+  admin: "users and the audit log",
+};
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const done = ctx.url.searchParams.get("done") === "revoked";
+    return await show(ctx, done ? { done: "The token is revoked." } : {});
+  },
+
+  async POST(ctx) {
+    const { services, user } = ctx.state;
+    const form = await readForm(ctx.req);
+    if (form.get("do") === "revoke") {
+      const token = await services.tokens.revoke(
+        form.get("id") ?? "",
+        user.login,
+      );
+      if (token === undefined) {
+        throw new HttpError(404, "You have no such token");
+      }
+      await audit(ctx, {
+        action: "revoke",
+        object_kind: "token",
+        object: token.id,
+        detail: { name: token.name },
+        ok: true,
+      });
+      return ctx.redirect("/settings/tokens?done=revoked", 303);
+    }
+    const request = readTokenRequest({
+      name: form.get("name") ?? "",
+      scopes: form.getAll("scope"),
+      networks: (form.get("networks") ?? "").split(/[\s,]+/)
+        .filter((text) => text !== ""),
+      days: Number(form.get("days")),
+    });
+    if (!request.ok) return await show(ctx, { fault: request.fault }, 422);
+    const { id, text } = await services.tokens.create({
+      ...request.value,
+      login: user.login,
+    });
+    await audit(ctx, {
+      action: "create",
+      object_kind: "token",
+      object: id,
+      detail: { ...request.value },
+      ok: true,
+    });
+    return await show(ctx, { text });
+  },
+});
+
+async function show(ctx: Context<State>, outcome: Outcome, status = 200) {
+  const { services, user } = ctx.state;
+  return page({
+    view: pageView(ctx),
+    scopes: SCOPES.filter((scope) =>
+      scope === "read" || scope === "export" ||
+      may(user.role, scope === "admin" ? "administer" : scope)
+    ),
+    tokens: await services.tokens.list(user.login),
+    outcome,
+  }, { status });
+}
+
+export default define.page<typeof handler>(({ data }) => (
+  <PageContext.Provider value={data.view}>
+    <WorkHead title="API tokens" />
+    <div class="page-head">
+      <h1>Settings</h1>
+      <SettingsTabs at="tokens" />
+    </div>
+    <Notice done={data.outcome.done} fault={data.outcome.fault} />
+    {data.outcome.text === undefined
+      ? null
+      : (
+        <Secret label="The token" text={data.outcome.text}>
+          <p>It is not shown again. Send it as “Authorization: Bearer …”.</p>
+        </Secret>
+      )}
+    <div class="cards">
+      <FormCard
+        title="New token"
+        action="/settings/tokens"
+        what="create"
+        button="Make token"
+        note={
+          <>
+            For programs that use the <a href="/docs/api">API</a>{" "}
+            in your name. It can never do more than you.
+          </>
+        }
+      >
+        <Field label="Name">
+          <input class="input" name="name" required maxLength={80} />
+        </Field>
+        <fieldset class="choice">
+          <legend>It may</legend>
+          {data.scopes.map((scope) => (
+            <label key={scope}>
+              <input
+                type="checkbox"
+                name="scope"
+                value={scope}
+                checked={scope === "read"}
+              />{" "}
+              {SCOPE_WORDS[scope]}
+            </label>
+          ))}
+        </fieldset>
+        <Field label={`Days that it is good for, at most ${TOKEN_DAYS_MAX}`}>
+          <input
+            class="input"
+            type="number"
+            name="days"
+            min="1"
+            max={TOKEN_DAYS_MAX}
+            value={TOKEN_DAYS}
+            required
+          />
+        </Field>
+        <Field label="Only from these networks (CIDR; empty: from anywhere)">
+          <input class="input mono" name="networks" maxLength={500} />
+        </Field>
+      </FormCard>
+    </div>
+    <Card title="Tokens" class="flush">
+      {data.tokens.length === 0
+        ? <Empty title="You have no tokens" />
+        : (
+          <DataTable<ApiToken>
+            label="Tokens"
+            rows={data.tokens}
+            columns={[
+              {
+                head: "Name",
+                names: true,
+                cell: (row) => row.name,
+              },
+              {
+                head: "Begins with",
+                class: "mono",
+                cell: (row) =>
+                  `ja4_${row.id}`,
+              },
+              { head: "May", cell: (row) => row.scopes.join(", ") },
+              {
+                head: "From",
+                class: "mono",
+                cell: (row) => row.networks.join(" ") || "anywhere",
+              },
+              {
+                head: "Last used",
+                cell: (row) => <When seconds={row.seen_at} />,
+              },
+              {
+                head: "Ends",
+                cell: (row) => <When seconds={row.expires_at} />,
+              },
+              {
+                head: <span class="visually-hidden">Revoke</span>,
+                cell: (row) => (
+                  <form method="post" action="/settings/tokens">
+                    <input type="hidden" name="id" value={row.id} />
+                    <button
+                      class="btn btn-danger"
+                      type="submit"
+                      name="do"
+                      value="revoke"
+                      aria-label={`Revoke ${row.name}`}
+                    >
+                      Revoke
+                    </button>
+                  </form>
+                ),
+              },
+            ]}
+          />
+        )}
+    </Card>
+  </PageContext.Provider>
+));
