@@ -1,6 +1,7 @@
 /** How apache/Makefile builds the module, and what it says where it cannot. @module */
 import { deepStrictEqual as equal, ok } from "node:assert/strict";
-import { exists, needs } from "../lib/testing.ts";
+import { manualPage } from "../apache/manual.ts";
+import { exists, needs, temporaryFolder } from "../lib/testing.ts";
 import { buildModule } from "./support/httpd.ts";
 
 const APACHE = new URL("../apache/", import.meta.url).pathname;
@@ -134,3 +135,29 @@ Deno.test(
     ok(names.includes("send") && names.includes("apr_palloc"));
   },
 );
+
+Deno.test("manualPage() has every section and directive, and groff takes it as it is", async () => {
+  const docs = await Deno.readTextFile(
+    new URL("../docs/apache-module.md", import.meta.url),
+  );
+  const page = manualPage(docs);
+  const titles = (prefix: string, text: string) =>
+    text.split("\n").filter((line) => line.startsWith(prefix))
+      .map((line) => line.slice(prefix.length).toUpperCase());
+  equal(
+    titles(".SH ", page).filter((title) => titles("## ", docs).includes(title)),
+    titles("## ", docs),
+  );
+  equal(titles(".SS ", page), titles("### ", docs));
+  ok(!/^\||^#|\*\*/m.test(page));
+  if (!exists("/usr/bin/groff")) return;
+  await using temporary = await temporaryFolder();
+  const path = `${temporary.path}/mod_reqin_log.8`;
+  await Deno.writeTextFile(path, page);
+  const { success, stderr } = await new Deno.Command("groff", {
+    args: ["-man", "-Tutf8", "-ww", "-t", path],
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  equal([success, new TextDecoder().decode(stderr)], [true, ""]);
+});
