@@ -138,7 +138,7 @@ export function configGrants(config: unknown): Grants {
     if (key === "listen" && text.startsWith("unix:/")) {
       visitText("path", text.slice("unix:".length));
       grants.net.add(text);
-    } else if (key === "listen") grants.net.add(text);
+    } else if (key === "listen" || key === "name_server") grants.net.add(text);
     else if (key === "url" && URL.canParse(text)) {
       const url = new URL(text);
       grants.net.add(

@@ -112,7 +112,7 @@ async function bundledPackages(folder: string): Promise<Set<string>> {
     } else if (name.endsWith(".js")) {
       const text = await Deno.readTextFile(path);
       for (
-        const [, key = ""] of text.matchAll(/^\s*\/\/ npm:(@?[^@]+@[^/]+)/gm)
+        const [, key = ""] of text.matchAll(/\bnpm:(@?[^@\s"\']+@\d[^/\s]*)\//g)
       ) {
         found.add(key);
       }

@@ -78,8 +78,8 @@ async function bundleFile(entry: string, output: string): Promise<void> {
 function withoutMachine(code: string): string {
   return code
     .replaceAll(
-      /^(\s*\/\/ )\S*\/npm\/[^/\s]+\/((?:@[^/\s]+\/)?[^/\s]+)\/(\d[^/\s]*)\//gm,
-      "$1npm:$2@$3/",
+      /[^\s"']*\/npm\/[^/\s]+\/((?:@[^/\s]+\/)?[^/\s]+)\/(\d[^/\s]*)\//g,
+      "npm:$1@$2/",
     )
     .replaceAll(ROOT, "");
 }
