@@ -5,7 +5,13 @@ import {
   HEADER_VALUES,
   SECRET_PARAMETERS,
 } from "./feeds_request.ts";
+import { temporaryFolder } from "../lib/testing.ts";
+import { DeadLetters } from "./dead_letter.ts";
+import { LineSplitter } from "./lines.ts";
 import { checkHttpEvent } from "./parse.ts";
+import { Pipeline } from "./pipeline.ts";
+import { Privacy } from "./privacy.ts";
+import { START_US, testOptions } from "./testing.ts";
 
 /** A line of each format as the real server wrote it (tests/apache_feeders_test.ts). */
 const LINES: Readonly<Record<FeedFormat, string>> = {
@@ -168,6 +174,52 @@ Deno.test("readFeed() counts and limits what is odd in the texts", () => {
     [event["truncated"], event["bad_utf8"], event["control_bytes"]],
     [true, 1, 4],
   );
+});
+
+Deno.test("the pipeline makes rows of each format, and counts and keeps what is none", async () => {
+  await using folder = await temporaryFolder();
+  const rows: string[] = [];
+  const pipeline = new Pipeline({
+    join: testOptions(),
+    privacy: new Privacy({ addresses: "full", query: "keep", queryNames: [] }),
+    sinks: [{ append: (line) => rows.push(line) }],
+    deadLetters: new DeadLetters(folder.path, {
+      bytesMax: 1 << 20,
+      now: () => START_US,
+    }),
+    ...{ host: 1, epoch: 2 },
+  });
+  pipeline.join.advance(0, START_US);
+  const bad = ["garbage", '{"msg":"started"}'];
+  for (const format of FEED_FORMATS) {
+    const faulty = LINES[format].replace(
+      /"status_?(code)?":"?200"?/,
+      '"status":{}',
+    )
+      .replace("status_code", "status").replace(
+        /"src_port":40000/,
+        '"src_port":-1',
+      );
+    const splitter = new LineSplitter(65_536);
+    const lines = [LINES[format].trim(), ...bad, faulty.trim()];
+    splitter.push(
+      new TextEncoder().encode(lines.join("\n") + "\n"),
+      (messages) => pipeline.takeHttp(messages, format),
+    );
+  }
+  pipeline.join.finish();
+  assert.deepEqual(
+    rows.map((row) => JSON.parse(row)["http_method"]),
+    FEED_FORMATS.map(() => "GET"),
+  );
+  assert.equal(pipeline.http.received, 4 * FEED_FORMATS.length);
+  const each = FEED_FORMATS.length;
+  assert.deepEqual(
+    pipeline.http.invalid,
+    { not_json: each, unknown_type: each, bad_field: each },
+  );
+  const kept = await Deno.readTextFile(`${folder.path}/dead-letter.ndjson`);
+  assert.equal(kept.trim().split("\n").length, 3 * each);
 });
 
 Deno.test("what is read and what is hidden is the same as in the Apache module", async () => {
