@@ -11,6 +11,7 @@ import type { Database } from "../lib/clickhouse.ts";
 import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import { ipBytes, isIpv4, parseIp } from "../lib/ip.ts";
 import { sql, typed } from "../lib/sql.ts";
+import { askDns, type RecordType } from "./dns_client.ts";
 import type { KnownBot } from "./known_bots.ts";
 
 /** Asks the domain name system; tests answer for it. */
@@ -47,22 +48,13 @@ export function claimKey(src_ip: string, bot: string): string {
   return `${src_ip} ${bot}`;
 }
 
-/** The resolver of `nameServer`, `address:port`. */
-export function systemResolver(nameServer: {
+/** Asks one name server. */
+export function nameServerResolver(nameServer: {
   hostname: string;
   port: number;
 }): Resolver {
-  const ask = async (name: string, type: "A" | "AAAA" | "PTR") => {
-    try {
-      return await Deno.resolveDns(name, type, {
-        nameServer: { ipAddr: nameServer.hostname, port: nameServer.port },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (thrown) {
-      if (thrown instanceof Deno.errors.NotFound) return [];
-      throw thrown;
-    }
-  };
+  const ask = (name: string, type: RecordType) =>
+    askDns(name, type, { ...nameServer, timeoutMs: TIMEOUT_MS });
   return {
     reverse: (name) => ask(name, "PTR"),
     forward: (name, family) => ask(name, family),

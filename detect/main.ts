@@ -18,7 +18,7 @@ import {
 import { main, type Program } from "../lib/program.ts";
 import { alertOutputs } from "./alert_outputs.ts";
 import { deliver, type Send } from "./alert_store.ts";
-import { systemResolver } from "./bot_names.ts";
+import { nameServerResolver } from "./bot_names.ts";
 import { type Config, detectorOptions, schema } from "./config.ts";
 import { type CycleReport, Detector } from "./detector.ts";
 import { listsRev } from "./lists.ts";
@@ -92,7 +92,7 @@ class Daemon {
       outputs: [...context.outputs.keys()],
       ...(name_server === ""
         ? {}
-        : { resolver: systemResolver(splitAddress(name_server)) }),
+        : { resolver: nameServerResolver(splitAddress(name_server)) }),
     });
   }
 
