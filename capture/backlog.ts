@@ -27,11 +27,18 @@ export class Backlog {
   push(block: Uint8Array<ArrayBuffer>): void {
     this.#blocks.push(block);
     this.#bytes += block.length;
-    while (this.#bytes > this.#bytesMax) {
-      const oldest = this.take();
-      if (oldest === undefined) break;
-      this.#linesDropped += countLines(oldest);
-    }
+    while (this.#bytes > this.#bytesMax) this.#dropOldest();
+  }
+
+  /** Drops of the oldest block what is too much, whole lines. */
+  #dropOldest(): void {
+    const oldest = this.take() ?? new Uint8Array();
+    const excess = this.#bytes + oldest.length - this.#bytesMax;
+    const end = oldest.indexOf(NEWLINE, excess - 1) + 1 || oldest.length;
+    this.#linesDropped += countLines(oldest.subarray(0, end));
+    if (end === oldest.length) return;
+    this.#blocks.unshift(oldest.subarray(end));
+    this.#bytes += oldest.length - end;
   }
 
   /** Puts back the rest of a block that was taken; it gives way first. */

@@ -9,23 +9,36 @@ function text(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
-Deno.test("Backlog drops the oldest blocks and counts their lines", () => {
+Deno.test("Backlog drops the oldest lines and counts them", () => {
   const backlog = new Backlog(10);
   backlog.push(block("a\nb\n"));
   backlog.push(block("c\nd\n"));
   backlog.push(block("e\nf\n"));
-  strictEqual(backlog.linesDropped, 2);
-  strictEqual(backlog.bytes, 8);
+  strictEqual(backlog.linesDropped, 1);
+  strictEqual(backlog.bytes, 10);
+  backlog.push(block("g\nh\ni\n"));
+  strictEqual(backlog.linesDropped, 4);
   deepStrictEqual(
     [backlog.take(), backlog.take(), backlog.take()].map(text),
-    ["c\nd\n", "e\nf\n", undefined],
+    ["e\nf\n", "g\nh\ni\n", undefined],
   );
 });
 
-Deno.test("Backlog drops a block greater than itself", () => {
-  const backlog = new Backlog(3);
+Deno.test.each([
+  { bytes: 1, dropped: 2, rest: undefined },
+  { bytes: 3, dropped: 1, rest: "b\n" },
+  { bytes: 2, dropped: 1, rest: "b\n" },
+  { bytes: 4, dropped: 0, rest: "a\nb\n" },
+])("Backlog of $bytes bytes keeps the end of a block greater than itself", ({
+  bytes,
+  dropped,
+  rest,
+}) => {
+  const backlog = new Backlog(bytes);
   backlog.push(block("a\nb\n"));
-  deepStrictEqual([backlog.linesDropped, backlog.bytes], [2, 0]);
+  strictEqual(backlog.linesDropped, dropped);
+  strictEqual(backlog.bytes, rest?.length ?? 0);
+  strictEqual(text(backlog.take()), rest);
 });
 
 Deno.test("Backlog gives what was put back first, and drops it first", () => {

@@ -37,6 +37,10 @@ export interface DaemonOptions {
   readonly wrapper?: readonly string[];
   /** Arguments of the program. */
   readonly args?: readonly string[];
+  /** False: it need not be ready, only alive. */
+  readonly ready?: boolean;
+  /** File that its standard output goes to. */
+  readonly stdout?: string;
 }
 
 /** Starts it and waits until it is ready. */
@@ -45,7 +49,7 @@ export async function startDaemon(
   toml: string,
   options: DaemonOptions = {},
 ): Promise<Daemon> {
-  const { wrapper = [], args = [] } = options;
+  const { wrapper = [], args = [], ready = true, stdout } = options;
   const health = `127.0.0.1:${freePort()}`;
   const config = `${folder}/capture.toml`;
   await Deno.writeTextFile(config, `${toml}\n[health]\nlisten = "${health}"\n`);
@@ -59,14 +63,21 @@ export async function startDaemon(
     append: true,
     create: true,
   });
+  const output = stdout === undefined
+    ? undefined
+    : await Deno.open(stdout, { write: true, create: true });
   const child = new Deno.Command(command, {
     args: rest,
     cwd: ROOT,
     stdin: "null",
-    stdout: "null",
+    stdout: output === undefined ? "null" : "piped",
     stderr: "piped",
   }).spawn();
-  const logged = child.stderr.pipeTo(log.writable);
+  const logged = Promise.all([
+    copy(child.stderr, log),
+    // The pipe is there only where it was asked for.
+    output === undefined ? undefined : copy(child.stdout, output),
+  ]);
   let ended: { code: number } | undefined;
   child.status.then((status) => ended = status);
   const get = async (path: string): Promise<boolean> => {
@@ -84,7 +95,7 @@ export async function startDaemon(
   };
   await eventually(
     "the capture to be ready",
-    () => get("/readyz"),
+    () => get(ready ? "/readyz" : "/healthz"),
     30_000,
   );
   const stop = async (): Promise<{ code: number; ms: number }> => {
@@ -112,24 +123,59 @@ export async function startDaemon(
   };
 }
 
-/** A correlator that only listens. */
+/** Writes what comes as it comes; pipeTo() would keep it until the end. */
+async function copy(
+  from: ReadableStream<Uint8Array>,
+  to: Deno.FsFile,
+): Promise<void> {
+  for await (const chunk of from) {
+    for (let at = 0; at < chunk.length;) {
+      at += await to.write(chunk.subarray(at));
+    }
+  }
+  to.close();
+}
+
+/** A correlator that only listens; disposed, it is gone in the middle of what it reads. */
 export function listenForEvents(
   path: string,
 ): Disposable & { events: NetworkEvent[] } {
   const listener = Deno.listen({ transport: "unix", path });
   const events: NetworkEvent[] = [];
+  const connections = new Set<Deno.UnixConn>();
+  const read = async (connection: Deno.UnixConn): Promise<void> => {
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(65_536);
+    let rest = "";
+    for (
+      let length = await connection.read(buffer);
+      length !== null;
+      length = await connection.read(buffer)
+    ) {
+      const text = decoder.decode(buffer.subarray(0, length), { stream: true });
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      events.push(...lines.map((line) => JSON.parse(line) as NetworkEvent));
+    }
+    connections.delete(connection);
+    connection.close();
+  };
   (async () => {
     for await (const connection of listener) {
-      let rest = "";
-      const stream = connection.readable.pipeThrough(new TextDecoderStream());
-      for await (const chunk of stream) {
-        const lines = (rest + chunk).split("\n");
-        rest = lines.pop() ?? "";
-        events.push(...lines.map((line) => JSON.parse(line) as NetworkEvent));
-      }
+      connections.add(connection);
+      read(connection).catch(() => {
+        // Disposed.
+      });
     }
   })();
-  return { events, [Symbol.dispose]: () => listener.close() };
+  return {
+    events,
+    [Symbol.dispose](): void {
+      listener.close();
+      for (const connection of connections) connection.close();
+      connections.clear();
+    },
+  };
 }
 
 /** The handshakes among `events`. */
