@@ -86,6 +86,9 @@ export const evidenceFileBytesMin = 1024 * 1024;
 export const evidenceFileBytes = 64 * 1024 * 1024;
 export const evidenceFiles = 16;
 
+/** Linear memory of one parser, tables and buffers and all: it never grows. In wasm/ja4.wasm. */
+export const parserMemoryBytes = 160 * 1024 * 1024;
+
 /** Rows of one insert into ClickHouse. */
 export const insertRowsMax = 20_000;
 
@@ -107,6 +110,8 @@ invariant(
   "a piece of evidence must fit a file beside its head, and its backlog",
 );
 invariant(
-  streamsMax * streamBytesMax <= 64 * 1024 * 1024,
-  "unfinished ClientHellos outgrow the parser's memory",
+  captureBatchBytes + parserOutputBytes +
+      (streamsMax + messagesMax) * streamBytesMax +
+      fragmentedMax * fragmentedBytesMax <= parserMemoryBytes / 2,
+  "what is kept of packets leaves the parser's memory no place for its tables",
 );

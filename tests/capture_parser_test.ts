@@ -361,6 +361,7 @@ Deno.test("an event of the greatest size fits a line", () => {
 
 Deno.test("the limits of lib/limits.ts are those of the parser", () => {
   const parser = newParser();
+  strictEqual(parser.batch.buffer.byteLength, limits.parserMemoryBytes);
   for (const name of PARSER_LIMITS) {
     strictEqual(parser.limit(name), limits[name], name);
   }

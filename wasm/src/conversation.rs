@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::preamble::Preamble;
 use crate::quic::Keys;
 use crate::stream::{Progress, Stream};
-use crate::table::{Entry, Key, Side};
+use crate::table::{Entry, Key, Side, Worth};
 
 /// One direction between two ends.
 #[derive(Debug)]
@@ -70,8 +70,12 @@ impl Entry for Conversation {
         self.seen
     }
 
-    fn holds_bytes(&self) -> bool {
-        self.stream.is_some()
+    fn worth(&self) -> Worth {
+        match (self.stream, self.told) {
+            (Some(_), _) => Worth::Bytes,
+            (None, true) => Worth::Nothing,
+            (None, false) => Worth::Hope,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The TCP connections that are followed.
 use crate::packet::Endpoint;
 use crate::preamble::Preamble;
-use crate::table::{Entry, Key, Side, Table};
+use crate::table::{Entry, Key, Side, Table, Worth};
 use crate::tcp::SynFacts;
 
 /// At most `N` connections; `N` is a multiple of eight.
@@ -126,7 +126,20 @@ impl Entry for Flow {
         self.seen
     }
 
-    fn holds_bytes(&self) -> bool {
-        self.low.stream.is_some() || self.high.stream.is_some()
+    fn worth(&self) -> Worth {
+        let of = |direction: &Direction| match direction {
+            Direction {
+                stream: Some(_), ..
+            } => Worth::Bytes,
+            Direction {
+                state: State::Done, ..
+            } => Worth::Nothing,
+            _ => Worth::Hope,
+        };
+        // One side is the client, the other says nothing that is looked for.
+        match (of(&self.low), of(&self.high)) {
+            (Worth::Nothing, Worth::Hope) | (Worth::Hope, Worth::Nothing) => Worth::Nothing,
+            (low, high) => low.max(high),
+        }
     }
 }

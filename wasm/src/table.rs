@@ -87,8 +87,19 @@ pub trait Entry {
     /// Time of the last packet that mattered, microseconds.
     fn seen(&self) -> u64;
 
-    /// Whether bytes of an unfinished ClientHello are kept.
-    fn holds_bytes(&self) -> bool;
+    /// What is lost if it gives way.
+    fn worth(&self) -> Worth;
+}
+
+/// What a connection may still bring, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worth {
+    /// All that was looked for was said: nothing more.
+    Nothing,
+    /// A ClientHello may come.
+    Hope,
+    /// A part of a ClientHello came.
+    Bytes,
 }
 
 /// At most `N` connections; `N` is a multiple of eight.
@@ -177,17 +188,17 @@ impl<T: Entry, const N: usize> Table<T, N> {
     }
 
     /// Where a connection goes that is not remembered: an empty place, else that of the
-    /// connection not seen for longest, those that hold bytes last. The second value is true if
-    /// a connection must give way.
+    /// connection that is worth least, of those alike the one not seen for longest. The second
+    /// value is true if a connection must give way.
     #[must_use]
     pub fn place_for(&self, Set { first, .. }: Set) -> (Slot, bool) {
-        let mut best = (Slot(first), (true, u64::MAX));
+        let mut best = (Slot(first), (Worth::Bytes, u64::MAX));
         for slot in first..first.saturating_add(WAYS) {
             if self.tags.get(slot) == Some(&0) {
                 return (Slot(slot), false);
             }
             if let Some(entry) = self.entries.get(slot) {
-                let rank = (entry.holds_bytes(), entry.seen());
+                let rank = (entry.worth(), entry.seen());
                 if rank < best.1 {
                     best = (Slot(slot), rank);
                 }
@@ -255,7 +266,7 @@ fn fold(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Flow;
+    use crate::flow::{Flow, State};
 
     fn key(port: u16) -> Key {
         let end = |address, port| Endpoint { address, port };
@@ -282,6 +293,37 @@ mod tests {
         assert_eq!(table.find(&key(0), oldest), None);
         assert!(table.find(&key(8), set).is_some());
         assert_eq!(table.held(), 8);
+    }
+
+    #[test]
+    fn what_is_done_gives_way_before_what_is_hoped_for_and_bytes_last() {
+        let mut table = Box::new(Table::<Flow, 8>::EMPTY);
+        table.reset([1, 2, 3, 4]);
+        for port in 0..8 {
+            let set = table.set_of(&key(port));
+            let (slot, _) = table.place_for(set);
+            table.claim(slot, (key(port), set), u64::from(port) + 10);
+            let direction = table.get_mut(slot).unwrap().direction_mut(Side::Low);
+            match port {
+                0 => direction.stream = Some(7),
+                5 | 6 => direction.state = State::Done,
+                _ => {}
+            }
+        }
+        let set = table.set_of(&key(9));
+        for (time, gone) in [5, 6, 1, 2, 3, 4, 7].into_iter().enumerate() {
+            let (slot, full) = table.place_for(set);
+            assert!(full);
+            let old = table.set_of(&key(gone));
+            assert_eq!(Some(slot), table.find(&key(gone), old), "{gone}");
+            table.claim(
+                slot,
+                (key(100 + gone), set),
+                100 + u64::try_from(time).unwrap(),
+            );
+        }
+        let held = table.set_of(&key(0));
+        assert!(table.find(&key(0), held).is_some());
     }
 
     #[test]
