@@ -46,6 +46,12 @@ Deno.test("another database and its certificate are allowed, by name and nothing
   );
 });
 
+Deno.test("what was granted is not asked for again", () => {
+  const config = { file: { path: "/data/out,1.ndjson" } };
+  const added = flagsFile("detect", missingGrants(FLAGS, config)) ?? "";
+  assert.deepEqual(missingGrants(FLAGS + added, config), {});
+});
+
 Deno.test("a folder that only begins alike is not allowed with another", () => {
   const flags = "--allow-read=/run/ja4\n--allow-write=/run/ja4\n";
   assert.deepEqual(

@@ -244,12 +244,25 @@ function print(text: string): number {
 
 /** Writes what an operator can act on; only our own faults show a stack. */
 export function report(name: string, thrown: unknown): number {
-  const fatal = thrown instanceof FatalError;
-  const text = fatal
-    ? thrown.message.split("\n").map(printable).join("\n")
+  const fatal = thrown instanceof Deno.errors.NotCapable
+    ? notAllowed(thrown)
+    : thrown;
+  const text = fatal instanceof FatalError
+    ? fatal.message.split("\n").map(printable).join("\n")
     : `This is a fault of the program; please report it\n${
       thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)
     }`;
   Deno.stderr.writeSync(new TextEncoder().encode(`ja4-${name}: ${text}\n`));
-  return fatal ? EXIT[thrown.exit] : EXIT.software;
+  return fatal instanceof FatalError ? EXIT[fatal.exit] : EXIT.software;
+}
+
+/** What the configuration names and the flags that the program was started with do not allow. */
+function notAllowed(thrown: Error): FatalError {
+  const what = thrown.message.replace(/, (run again with|specify) .*$/s, "");
+  const remedy = variable("JA4_PACKAGED") === undefined
+    ? "allow it in the program's permission set in deno.json"
+    : 'if the configuration is right, run "ja4ctl grants" and restart the part';
+  return new FatalError("noPermission", `Not permitted: ${what}; ${remedy}`, {
+    cause: thrown,
+  });
 }

@@ -74,6 +74,21 @@ Deno.test("execute() shows the stack of a broken invariant", async () => {
   assert.match(error, /fault of the program[\s\S]*one exceeds two\n {4}at /);
 });
 
+Deno.test("execute() says what was not permitted and who permits it", async () => {
+  const { code, error } = await check([], () =>
+    Promise.reject(
+      new Deno.errors.NotCapable(
+        'Requires net access to "db:8123", run again with the --allow-net flag',
+      ),
+    ));
+  assert.equal(code, EXIT.noPermission);
+  assert.equal(
+    error,
+    'ja4-sample: Not permitted: Requires net access to "db:8123"; ' +
+      "allow it in the program's permission set in deno.json\n",
+  );
+});
+
 Deno.test("execute() passes configuration and exit code on", async () => {
   const { code } = await check(
     [],

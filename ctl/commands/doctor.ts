@@ -2,6 +2,7 @@
 import { EXIT, FatalError } from "../../lib/errors.ts";
 import { printable } from "../../lib/text.ts";
 import { type Command, print } from "../command.ts";
+import { lackingGrants } from "./grants.ts";
 import { examine, type Finding } from "../doctor.ts";
 
 export const doctor: Command = {
@@ -19,6 +20,9 @@ export const doctor: Command = {
       schema: config.clickhouse.database,
       openDatabase: () => open("clickhouse"),
     });
+    for (const [part, lacking] of await lackingGrants({ config, configs })) {
+      if (lacking.length > 0) findings.push(notGranted(part, lacking));
+    }
     for (const finding of findings) {
       print(options["json"] === true ? JSON.stringify(finding) : line(finding));
     }
@@ -26,6 +30,16 @@ export const doctor: Command = {
     return failed ? EXIT.failed : EXIT.ok;
   },
 };
+
+function notGranted(part: string, lacking: readonly string[]): Finding {
+  return {
+    level: "failure",
+    what: `permissions of ${part}`,
+    detail: `its configuration names ${
+      lacking.join(", ")
+    }; run ja4ctl grants, then restart it`,
+  };
+}
 
 function line({ level, what, detail }: Finding): string {
   const mark = { ok: "ok  ", warning: "warn", failure: "FAIL" }[level];

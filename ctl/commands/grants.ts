@@ -54,23 +54,27 @@ export async function writeGrants(context: Context): Promise<string[]> {
   return changed;
 }
 
-/** What `part`'s configuration names and its flags do not allow, as `kind value`. */
+/** What the parts' configuration names and their flags do not allow, by part, as `kind value`. */
 export async function lackingGrants(
-  context: Pick<Context, "configs" | "config">,
-  part: PartName,
-): Promise<string[]> {
-  const shipped = await readOrNothing(`${SHIPPED}/${part}`);
-  if (shipped === undefined) return [];
-  const own = await readOrNothing(
-    `${context.config.ctl.config_dir}/flags/${part}`,
-  );
-  // Later lines stand beside earlier ones, as for the program itself.
-  const missing = missingGrants(shipped, context.configs[part].content);
-  const added = own ?? "";
-  return Object.entries(missing).flatMap(([kind, values]) =>
-    values.filter((value) => !added.includes(value))
-      .map((value) => `${kind} ${value}`)
-  );
+  { config, configs }: Pick<Context, "configs" | "config">,
+): Promise<Map<PartName, string[]>> {
+  const lacking = new Map<PartName, string[]>();
+  for (const part of PART_NAMES) {
+    const shipped = await readOrNothing(`${SHIPPED}/${part}`);
+    if (shipped === undefined) continue;
+    const own = await readOrNothing(`${config.ctl.config_dir}/flags/${part}`);
+    const missing = missingGrants(
+      `${shipped}\n${own ?? ""}`,
+      configs[part].content,
+    );
+    lacking.set(
+      part,
+      Object.entries(missing).flatMap(([kind, values]) =>
+        values.map((value) => `${kind} ${value}`)
+      ),
+    );
+  }
+  return lacking;
 }
 
 /** Writes or removes a file so that it is as it should be; returns whether it was not. */
