@@ -35,6 +35,9 @@ export class Clock {
   #syncedMs = monotonicMs();
   #lastTickMs = monotonicMs();
   #lagMs = 0;
+  /** Time in which inputs were not read: the join does not know of it. */
+  #pausedMs = 0;
+  #blockedSinceMs: number | undefined;
 
   constructor(config: Config, parts: Driven) {
     this.#config = config;
@@ -61,7 +64,7 @@ export class Clock {
     this.#lagMs = Math.max(this.#lagMs, nowMs - this.#lastTickMs - TICK_MS);
     this.#lastTickMs = nowMs;
     const { pipeline, spool, sinks } = this.#parts;
-    pipeline.join.advance(nowMs, wallUs());
+    this.#advance(pipeline, nowMs);
     for (const sink of sinks) sink.flush();
     if (spool === undefined) return;
     spool.flush();
@@ -70,6 +73,24 @@ export class Clock {
       this.#syncedMs = nowMs;
       void spool.sync();
     }
+  }
+
+  /**
+   * While inputs are not read, nothing ends its waiting: the handshake may be there, unread. Their
+   * events keep their own times.
+   */
+  #advance({ join }: Pipeline, nowMs: number): void {
+    if (this.#parts.spool?.blocked === true) {
+      this.#blockedSinceMs ??= nowMs;
+      return;
+    }
+    if (this.#blockedSinceMs !== undefined) {
+      const ms = nowMs - this.#blockedSinceMs;
+      this.#blockedSinceMs = undefined;
+      this.#pausedMs += ms;
+      join.paused(ms);
+    }
+    join.advance(nowMs - this.#pausedMs, wallUs());
   }
 
   #seal(spool: Spool, nowMs: number): void {

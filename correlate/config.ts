@@ -3,7 +3,9 @@ import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
 import { healthAddress, integer } from "../lib/config.ts";
 import { insertRowsMax } from "../lib/limits.ts";
+import { FEED_FORMATS } from "./feeds.ts";
 import { filterSection, joinSection } from "./join_config.ts";
+import { QUEUE_LENGTH_MEASURED } from "./queue_length.ts";
 import { SECRET_NAMES } from "./query_privacy.ts";
 
 const ON = true;
@@ -31,21 +33,42 @@ function fileMode(
 }
 
 /** The longest path that sockaddr_un holds: 107 bytes and a zero (unix(7)). */
+function requiredSocketPath(): v.GenericSchema<string, string> {
+  return v.pipe(
+    text(),
+    v.check(
+      (path) =>
+        path.startsWith("/") && new TextEncoder().encode(path).length <= 107,
+      "expected an absolute path of at most 107 bytes",
+    ),
+  );
+}
+
 function socketPath(
   byDefault: string,
 ): v.OptionalSchema<v.GenericSchema<string, string>, string> {
-  return v.optional(
-    v.pipe(
-      text(),
-      v.check(
-        (path) =>
-          path.startsWith("/") && new TextEncoder().encode(path).length <= 107,
-        "expected an absolute path of at most 107 bytes",
-      ),
-    ),
-    byDefault,
-  );
+  return v.optional(requiredSocketPath(), byDefault);
 }
+
+/** Keys of a socket for web servers, beside its path. */
+const SOCKET_KEYS = {
+  mode: fileMode("0660"),
+  group: v.optional(text()),
+  type: v.optional(
+    v.picklist(
+      ["datagram", "stream"],
+      'expected "datagram" or "stream" (a line an event)',
+    ),
+    "datagram",
+  ),
+  format: v.optional(
+    v.picklist(
+      FEED_FORMATS,
+      `expected ${FEED_FORMATS.map((name) => `"${name}"`).join(" or ")}`,
+    ),
+    "reqin",
+  ),
+} as const;
 
 /** Schema of the file. */
 export const schema = v.strictObject({
@@ -60,10 +83,23 @@ export const schema = v.strictObject({
   http: v.optional(
     v.strictObject({
       path: socketPath("/run/ja4/http.socket"),
-      mode: fileMode("0660"),
-      group: v.optional(text()),
+      ...SOCKET_KEYS,
       /** Bytes for events that wait while the process is busy; rounded up to a power of two. */
       ring_bytes: v.optional(integer(1 << 20, 2 ** 30), 16 * 2 ** 20),
+      /** `ffi` reads by recvmmsg(2) and takes a socket that systemd passes; it needs --allow-ffi. */
+      reader: v.optional(
+        v.picklist(["builtin", "ffi"], 'expected "builtin" or "ffi"'),
+        "builtin",
+      ),
+      /** Warned of when the kernel queues fewer datagrams; 0 asks for no look. */
+      min_qlen: v.optional(integer(0, QUEUE_LENGTH_MEASURED), 256),
+      /** Further sockets, for web servers that write something else. */
+      feeds: v.optional(
+        v.array(
+          v.strictObject({ path: requiredSocketPath(), ...SOCKET_KEYS }),
+        ),
+        [],
+      ),
     }),
     {},
   ),

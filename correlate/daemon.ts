@@ -17,7 +17,7 @@ import type { Config } from "./config.ts";
 import { DeadLetters } from "./dead_letter.ts";
 import { Delivery } from "./delivery.ts";
 import { hashName } from "./event_id.ts";
-import { type HttpSocket, openHttpSocket } from "./http_socket.ts";
+import { openHttpInputs } from "./http_inputs.ts";
 import { joinOptions } from "./join_config.ts";
 import {
   readSnapshot,
@@ -26,10 +26,9 @@ import {
 } from "./join_snapshot.ts";
 import { CorrelateMetrics } from "./metrics.ts";
 import { reportMetrics } from "./metrics_rows.ts";
-import { MessageBatch } from "./messages.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
+import { passedDescriptor } from "./passed_socket.ts";
 import { Pipeline } from "./pipeline.ts";
-import { QUEUE_LENGTH_GOOD } from "./queue_length.ts";
 import {
   access,
   EagerSpool,
@@ -42,8 +41,6 @@ import { StoreLatency } from "./store_latency.ts";
 
 /** How often the end of a drain is looked for. */
 const DRAIN_PROBE_MS = 10;
-/** Datagrams taken from the ring before other work gets its turn. */
-const RING_SLICE = 256;
 
 /**
  * Runs until `signal` aborts, then drains.
@@ -96,24 +93,22 @@ export async function runCorrelator(
   const snapshot = snapshotPath(config);
   if (snapshot !== undefined) loadSnapshot(snapshot, { config, pipeline, log });
 
-  const http = await openHttpSocket({
-    ...access(config.http),
-    path: config.http.path,
-    bytesMax: eventBytesMax,
-    ringBytes: 2 ** Math.ceil(Math.log2(config.http.ring_bytes)),
-    probe: config.network.path,
+  const blocked = (): boolean => spool?.blocked === true;
+  const descriptor = passedDescriptor();
+  const http = await openHttpInputs({
+    ...{ config, pipeline, log, descriptor, blocked },
   });
   const sockets = { http, network: undefined as NetworkSocket | undefined };
   stack.defer(async () => {
     await sockets.network?.close();
     await http.close();
   });
-  warnOfShortQueue(log, http);
+  warnOfShortQueue(log, { found: http.queueLength, config });
   const network = sockets.network = await openNetworkSocket({
     ...access(config.network),
     path: config.network.path,
     lineBytesMax: eventBytesMax,
-    log,
+    ...{ log, blocked },
     take: (lines) => pipeline.takeNetwork(lines),
   });
 
@@ -174,12 +169,12 @@ export async function runCorrelator(
     delivered,
   ]);
   try {
-    await Promise.race([takeRing(http, pipeline, signal), faults]);
+    await Promise.race([http.run(signal), faults]);
     log.info("Stopping", { held: pipeline.join.requestsHeld });
     await network.close();
     sockets.network = undefined;
     await http.close();
-    await takeRing(http, pipeline, signal);
+    await http.run(signal);
     await lastHolds(config, pipeline);
   } finally {
     clock.stop();
@@ -195,22 +190,6 @@ export async function runCorrelator(
     delivering.abort();
     await Promise.allSettled([reporter, delivered, health.finished]);
     log.info("Stopped", { rows_left: spool?.rowsHeld ?? 0 });
-  }
-}
-
-/** Takes datagrams until `signal` has aborted and the ring is empty. */
-async function takeRing(
-  { ring }: HttpSocket,
-  pipeline: Pipeline,
-  signal: AbortSignal,
-): Promise<void> {
-  const batch = new MessageBatch();
-  while (true) {
-    const taken = ring.take(batch, RING_SLICE);
-    if (taken) pipeline.takeHttp(batch, "reqin");
-    if (batch.count === RING_SLICE) await turn();
-    else if (!taken && signal.aborted) return;
-    else if (!taken) await ring.wait(100);
   }
 }
 
@@ -294,11 +273,14 @@ function reportRecovery(log: Logger, { counts }: Spool): void {
   }
 }
 
-function warnOfShortQueue(log: Logger, { queueLength }: HttpSocket): void {
-  if (queueLength === undefined || queueLength >= QUEUE_LENGTH_GOOD) return;
+function warnOfShortQueue(
+  log: Logger,
+  { found, config }: { found: number | undefined; config: Config },
+): void {
+  if (found === undefined || found >= config.http.min_qlen) return;
   log.warn(
     "The kernel queues few datagrams, bursts may be lost; set net.unix.max_dgram_qlen=512 with sysctl",
-    { found: queueLength },
+    { found },
   );
 }
 
@@ -322,8 +304,4 @@ function randomSeed(): number {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function turn(): Promise<void> {
-  return pause(0);
 }

@@ -11,7 +11,10 @@ import { measureQueueLength } from "./queue_length.ts";
 
 /** What the main thread sends first. */
 export interface DatagramSetup {
-  readonly path: string;
+  /** Path to bind, or the descriptor of a socket that systemd passed (for `ffi`). */
+  readonly from: string | number;
+  /** `builtin` is Deno's own; `ffi` is recvmmsg(2). */
+  readonly reader: "builtin" | "ffi";
   readonly ring: SharedArrayBuffer;
   /** Longest datagram; longer ones are counted and dropped. */
   readonly bytesMax: number;
@@ -42,24 +45,38 @@ function report(message: DatagramReport): void {
   worker.postMessage(message);
 }
 
-async function receive(
-  { path, ring, bytesMax, probe }: DatagramSetup,
+async function receive(setup: DatagramSetup): Promise<void> {
+  if (setup.reader === "ffi") await receiveByFfi(setup);
+  else await receiveBuiltin(setup);
+}
+
+async function receiveByFfi(
+  { from, ring, bytesMax }: DatagramSetup,
+): Promise<void> {
+  // Loaded only where it is asked for: it needs a permission that others do not grant.
+  const { DatagramReader } = await import("../ffi/datagram.ts");
+  const writer = new RingWriter(ring);
+  using socket = new DatagramReader(from, bytesMax);
+  const stopping = new Stop();
+  report({ state: "bound", queueLength: undefined });
+  while (!stopping.isDone) {
+    const found = socket.receive((datagram) => {
+      if (datagram === undefined) writer.noteTooLong();
+      else while (!writer.push(datagram)) writer.waitForRoom(5);
+    });
+    if (found > 0) stopping.heard();
+    // Also under load: the wish to stop comes as a message.
+    await socket.wait(found > 0 ? 0 : 100);
+  }
+}
+
+async function receiveBuiltin(
+  { from, ring, bytesMax, probe }: DatagramSetup,
 ): Promise<void> {
   const writer = new RingWriter(ring);
+  const path = String(from);
   const socket = Deno.listenDatagram({ path, transport: "unixpacket" });
-  let lastMs = performance.now();
-  let closed = false;
-  // The second message, whatever it says, asks for the end.
-  worker.addEventListener("message", () => {
-    const stopMs = performance.now();
-    const timer = setInterval(() => {
-      const nowMs = performance.now();
-      if (nowMs - lastMs < DRAINED_MS && nowMs - stopMs < DRAIN_MS_MAX) return;
-      clearInterval(timer);
-      closed = true;
-      socket.close();
-    }, DRAINED_MS);
-  }, { once: true });
+  const stopping = new Stop(() => socket.close());
   const queue = probe === undefined
     ? undefined
     : await measureQueueLength(socket, probe);
@@ -72,11 +89,37 @@ async function receive(
     try {
       [bytes] = await socket.receive(buffer);
     } catch (thrown) {
-      if (closed) return;
+      if (stopping.isDone) return;
       throw thrown;
     }
-    lastMs = performance.now();
+    stopping.heard();
     if (bytes.length > bytesMax) writer.noteTooLong();
     else while (!writer.push(bytes)) writer.waitForRoom(5);
+  }
+}
+
+/** The wish to stop, which is done once the kernel's queue was empty for a moment. */
+class Stop {
+  isDone = false;
+  #lastMs = performance.now();
+
+  constructor(done: () => void = () => {}) {
+    // The second message, whatever it says, asks for the end.
+    worker.addEventListener("message", () => {
+      const stopMs = performance.now();
+      const timer = setInterval(() => {
+        const nowMs = performance.now();
+        const silent = nowMs - this.#lastMs >= DRAINED_MS;
+        if (!silent && nowMs - stopMs < DRAIN_MS_MAX) return;
+        clearInterval(timer);
+        this.isDone = true;
+        done();
+      }, DRAINED_MS);
+    }, { once: true });
+  }
+
+  /** A datagram came. */
+  heard(): void {
+    this.#lastMs = performance.now();
   }
 }

@@ -12,6 +12,10 @@ import {
 /** Settings of {@linkcode openHttpSocket}. */
 export interface HttpSocketOptions extends SocketAccess {
   readonly path: string;
+  /** @default "builtin" */
+  readonly reader?: DatagramSetup["reader"];
+  /** A socket that systemd passed, read instead of one bound to `path`; for `ffi`. */
+  readonly descriptor?: number | undefined;
   /** Longest event. */
   readonly bytesMax: number;
   /** What may wait while the main thread is busy; a power of two. */
@@ -39,8 +43,8 @@ export interface HttpSocket {
 export async function openHttpSocket(
   options: HttpSocketOptions,
 ): Promise<HttpSocket> {
-  const { path, bytesMax } = options;
-  await claimSocketPath(path);
+  const { path, bytesMax, descriptor, reader = "builtin" } = options;
+  if (descriptor === undefined) await claimSocketPath(path);
   await using probe = await openProbe(options.probe);
   const memory = createRing(options.ringBytes);
   const worker = new Worker(new URL("./datagram_worker.ts", import.meta.url), {
@@ -74,7 +78,8 @@ export async function openHttpSocket(
     },
   );
   const setup: DatagramSetup = {
-    path,
+    from: descriptor ?? path,
+    reader,
     ring: memory,
     bytesMax,
     probe: probe.path,
@@ -84,10 +89,11 @@ export async function openHttpSocket(
   const close = async (): Promise<void> => {
     worker.postMessage("stop");
     await closed.promise;
-    await Deno.remove(path).catch(() => {}); // someone else tidied up
+    // A passed socket is its giver's; ours may have been tidied up by someone else.
+    if (descriptor === undefined) await Deno.remove(path).catch(() => {});
   };
   try {
-    await openSocketTo(path, options);
+    if (descriptor === undefined) await openSocketTo(path, options);
   } catch (thrown) {
     await close();
     throw thrown;

@@ -14,7 +14,7 @@ import {
 } from "../lib/metrics.ts";
 import { monotonicMs } from "./clock.ts";
 import type { Delivery } from "./delivery.ts";
-import type { HttpSocket } from "./http_socket.ts";
+import type { HttpInputs } from "./http_inputs.ts";
 import type { LineSink } from "./line_sink.ts";
 import type { NetworkSocket } from "./network_socket.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -25,7 +25,7 @@ import type { StoreLatency } from "./store_latency.ts";
 export interface Measured {
   readonly pipeline: Pipeline;
   readonly network: NetworkSocket;
-  readonly http: HttpSocket;
+  readonly http: HttpInputs;
   readonly spool: Spool | undefined;
   readonly delivery: Delivery | undefined;
   /** Measured where there is a database. */
@@ -136,7 +136,7 @@ function metricsOf(measured: Measured): Metric[] {
     metric("correlate_events_received_total", "Events of the inputs", () => [
       ...labelled("source", {
         network: pipeline.network.received + network.tooLong,
-        http: pipeline.http.received + http.ring.tooLong,
+        http: pipeline.http.received + http.tooLong,
       }),
     ]),
     metric(
@@ -160,7 +160,7 @@ function metricsOf(measured: Measured): Metric[] {
         }),
         ...discarded("http", {
           ...pipeline.http.invalid,
-          too_long: http.ring.tooLong,
+          too_long: http.tooLong,
           control: pipeline.http.control,
           ...counts.requestsDiscarded,
         }),
@@ -210,6 +210,16 @@ function metricsOf(measured: Measured): Metric[] {
       () => labelled("reason", counts.evicted),
     ),
     single(
+      "correlate_inputs_blocked",
+      "1 while nothing is read, as the spool is full and nothing may be lost",
+      () => spool?.blocked === true ? 1 : 0,
+    ),
+    single(
+      "correlate_events_rewritten_total",
+      "Events whose text was not that of our producers, and had to be written anew",
+      () => pipeline.rewritten,
+    ),
+    single(
       "correlate_capture_up",
       "1 while a sensor is heard",
       () => join.captureUp ? 1 : 0,
@@ -222,12 +232,12 @@ function metricsOf(measured: Measured): Metric[] {
     single(
       "correlate_ring_bytes",
       "Bytes that wait between reader and join",
-      () => http.ring.occupied,
+      () => http.waitingBytes,
     ),
     single(
       "correlate_ring_full_waits_total",
       "Times the reader found no room",
-      () => http.ring.fullWaits,
+      () => http.fullWaits,
     ),
     single(
       "correlate_max_dgram_qlen",

@@ -13,12 +13,16 @@ import {
 /** Sensors that may be connected; one more is turned away. */
 const CONNECTIONS_MAX = 64;
 const READ_BYTES = 256 * 1024;
+/** How often it is looked whether sensors may be read again. */
+const BLOCKED_MS = 10;
 
 /** Settings of {@linkcode openNetworkSocket}. */
 export interface NetworkSocketOptions extends SocketAccess {
   readonly path: string;
   readonly lineBytesMax: number;
   readonly log: Logger;
+  /** Whether nothing may be read now. */
+  readonly blocked?: () => boolean;
   /** Takes whole lines. Must not throw. */
   readonly take: (lines: MessageBatch) => void;
 }
@@ -58,7 +62,12 @@ export async function openNetworkSocket(
     const splitter = new LineSplitter(options.lineBytesMax);
     const buffer = new Uint8Array(READ_BYTES);
     try {
-      for (let n; (n = await connection.read(buffer)) !== null;) {
+      while (true) {
+        while (options.blocked?.() === true && open.has(connection)) {
+          await new Promise((resolve) => setTimeout(resolve, BLOCKED_MS));
+        }
+        const n = await connection.read(buffer);
+        if (n === null) break;
         splitter.push(buffer.subarray(0, n), options.take);
         tooLong += splitter.tooLong;
         splitter.tooLong = 0;

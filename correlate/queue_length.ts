@@ -9,12 +9,12 @@
  * As far as the measurement goes: a sender's buffer of 212 992 bytes holds 277 datagrams. The
  * kernel's own default is 10, with which stalls of 200 ms lost 18 %; systemd sets 512.
  */
-export const QUEUE_LENGTH_GOOD = 256;
+export const QUEUE_LENGTH_MEASURED = 256;
 const SENT_MS_MAX = 50;
 
 /** What was measured. */
 export interface QueueLength {
-  /** Datagrams that went, at most {@linkcode QUEUE_LENGTH_GOOD}. */
+  /** Datagrams that went, at most {@linkcode QUEUE_LENGTH_MEASURED}. */
   readonly found: number;
   /** The last attempt, which ends when the other socket closes; until then the sender is busy. */
   readonly pending: Promise<unknown>;
@@ -29,7 +29,7 @@ export async function measureQueueLength(
   const message = new Uint8Array(1);
   let pending: Promise<unknown> = Promise.resolve();
   let found = 0;
-  while (found < QUEUE_LENGTH_GOOD) {
+  while (found < QUEUE_LENGTH_MEASURED) {
     pending = sender.send(message, to).catch(() => "refused");
     if (!await within(SENT_MS_MAX, pending)) break;
     found++;

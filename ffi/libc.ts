@@ -10,7 +10,8 @@
  */
 import { FatalError, messageOf } from "../lib/errors.ts";
 
-const LIBC_PATHS = [
+/** Where the C library is, by distribution and processor. */
+export const LIBC_PATHS = [
   "/usr/lib/x86_64-linux-gnu/libc.so.6",
   "/usr/lib64/libc.so.6",
   "/usr/lib/aarch64-linux-gnu/libc.so.6",
