@@ -35,7 +35,15 @@ function allowed(flags: string): Map<string, readonly string[] | undefined> {
     const [, kind = "", values] = /^--allow-(\w+)(?:=(.*))?$/.exec(line) ?? [];
     if (kind === "all") {
       for (const each of KINDS) found.set(each, undefined);
-    } else if (kind !== "") found.set(kind, values?.split(/(?<!,),(?!,)/));
+    } else if (kind !== "") {
+      // Flags of a kind add up; a comma within a value is written twice.
+      const more = values?.split(/(?<!,),(?!,)/)
+        .map((value) => value.replaceAll(",,", ","));
+      found.set(
+        kind,
+        more === undefined ? undefined : [...found.get(kind) ?? [], ...more],
+      );
+    }
   }
   return found;
 }
