@@ -12,10 +12,12 @@ import {
   createClient,
 } from "@clickhouse/client-web";
 import * as v from "valibot";
+import { integer } from "./config.ts";
 import { FatalError, messageOf } from "./errors.ts";
 import { invariant, InvariantError } from "./invariant.ts";
 import { type Column, encodeNative } from "./native_format.ts";
 import { type Sql, sql } from "./sql.ts";
+import { UnixConnections } from "./unix_fetch.ts";
 
 export type { Column };
 
@@ -28,12 +30,32 @@ export interface DatabaseOptions {
   readonly password?: string | undefined;
   /** File whose first line is the password; read once, when opened. */
   readonly passwordFile?: string | undefined;
+  /** UNIX socket to connect to; `url` then says only what the server is called. */
+  readonly socket?: string | undefined;
+  /** PEM file of the authority that the server's certificate is from, beside those of the system. */
+  readonly caFile?: string | undefined;
+  /** PEM files of the certificate that this client shows, and its key. */
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  /** Replicas that must have a row before an insert is acknowledged; for clusters. */
+  readonly insertQuorum?: number | "auto" | undefined;
 }
 
 /** Settings of a connection that few callers change. */
 export interface DatabaseTuning {
   /** Milliseconds a query or insert may take, answer included. @default 30000 */
   readonly timeoutMs?: number;
+  /** Rows that the answer to a query may have; more is an error. @default no limit of ours */
+  readonly resultRowsMax?: number;
+  /** Bytes of memory that a query may use on the server; more is an error. @default the server's */
+  readonly queryMemoryBytesMax?: number;
+}
+
+/** PEM texts of a connection. */
+interface Certificates {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** ClickHouse settings by name. */
@@ -137,6 +159,16 @@ export function clickhouseSection(username: string) {
       username: v.optional(v.string("expected a name"), username),
       password: v.optional(v.string("expected a text")),
       password_file: v.optional(v.string("expected a path")),
+      socket: v.optional(v.string("expected a path")),
+      ca_file: v.optional(v.string("expected a path")),
+      cert_file: v.optional(v.string("expected a path")),
+      key_file: v.optional(v.string("expected a path")),
+      insert_quorum: v.optional(
+        v.union(
+          [v.literal("auto"), integer(1, 64)],
+          'expected "auto" or a number of replicas',
+        ),
+      ),
     }),
     {},
   );
@@ -152,8 +184,15 @@ function isServerUrl(text: string): boolean {
 export function databaseOptions(
   section: v.InferOutput<ReturnType<typeof clickhouseSection>>,
 ): DatabaseOptions {
-  const { password_file: passwordFile, ...rest } = section;
-  return { ...rest, passwordFile };
+  const {
+    password_file: passwordFile,
+    ca_file: caFile,
+    cert_file: certFile,
+    key_file: keyFile,
+    insert_quorum: insertQuorum,
+    ...rest
+  } = section;
+  return { ...rest, passwordFile, caFile, certFile, keyFile, insertQuorum };
 }
 
 /**
@@ -169,7 +208,34 @@ export async function openDatabase(
     (options.passwordFile === undefined
       ? ""
       : await readPassword(options.passwordFile));
-  return new Database({ ...options, password }, tuning);
+  const { caFile, certFile, keyFile } = options;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new FatalError(
+      "config",
+      "Cannot connect to the database: cert_file and key_file go together",
+    );
+  }
+  const certificates: Certificates = {
+    ca: await readCertificate(caFile),
+    cert: await readCertificate(certFile),
+    key: await readCertificate(keyFile),
+  };
+  return new Database({ ...options, password }, tuning, certificates);
+}
+
+async function readCertificate(
+  path: string | undefined,
+): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await Deno.readTextFile(path);
+  } catch (thrown) {
+    throw new FatalError(
+      "noInput",
+      `Cannot read the certificate or key "${path}": ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
 }
 
 async function readPassword(path: string): Promise<string> {
@@ -190,16 +256,32 @@ export class Database implements AsyncDisposable {
   /** What it logs in with: dictionaries that read their tables over a connection need it too. */
   readonly password: string;
   readonly #client: ReturnType<typeof createClient>;
-  readonly #http = Deno.createHttpClient({ poolIdleTimeout: 20_000 });
+  readonly #http: Deno.HttpClient;
+  readonly #socket: UnixConnections | undefined;
   /** Bodies of inserts under way, by the value of {@linkcode BODY_HEADER}. */
   readonly #bodies = new Map<string, { query: string; bytes: BodyInit }>();
   readonly #timeoutMs: number;
+  /** Settings of each query and of each insert. */
+  readonly #limits: Settings;
+  readonly #quorum: Settings;
   #nextBody = 0;
 
-  constructor(options: DatabaseOptions, tuning: DatabaseTuning = {}) {
+  constructor(
+    options: DatabaseOptions,
+    tuning: DatabaseTuning = {},
+    certificates: Certificates = {},
+  ) {
     this.database = options.database;
     this.password = options.password ?? "";
     this.#timeoutMs = tuning.timeoutMs ?? 30_000;
+    this.#limits = limitsOf(tuning);
+    this.#quorum = options.insertQuorum === undefined
+      ? {}
+      : { insert_quorum: options.insertQuorum };
+    this.#http = connect(certificates);
+    this.#socket = options.socket === undefined
+      ? undefined
+      : new UnixConnections(options.socket);
     this.#client = createClient({
       url: options.url,
       database: options.database,
@@ -231,6 +313,7 @@ export class Database implements AsyncDisposable {
           ),
           output_format_json_quote_64bit_integers: 1,
           enable_http_compression: 0,
+          ...this.#limits,
           ...options.settings,
         },
         ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
@@ -259,6 +342,7 @@ export class Database implements AsyncDisposable {
           readonly: "2",
           max_execution_time: Math.ceil(limitMs / 1000),
           enable_http_compression: 0,
+          ...this.#limits,
           ...options.settings,
         },
         ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
@@ -329,6 +413,7 @@ export class Database implements AsyncDisposable {
             deduplicate_blocks_in_dependent_materialized_views: 1,
             // Where the table stands for several shards, they all have their rows when the answer comes.
             distributed_foreground_insert: 1,
+            ...this.#quorum,
             ...(options.token === undefined
               ? {}
               : { insert_deduplication_token: options.token }),
@@ -356,6 +441,7 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close();
     this.#http.close();
+    this.#socket?.[Symbol.dispose]();
   }
 
   /** Sends what client-web asks for, with the bytes of an insert in place of its statement. */
@@ -376,6 +462,7 @@ export class Database implements AsyncDisposable {
 
   /** Over the connections of this database. */
   #send(input: string | URL | Request, init: RequestInit): Promise<Response> {
+    if (this.#socket !== undefined) return this.#socket.fetch(input, init);
     // Where the library "dom" is in force, as in web/, RequestInit is the browser's, without a client.
     const request: RequestInit & { client: Deno.HttpClient } = {
       ...init,
@@ -421,6 +508,40 @@ export class Database implements AsyncDisposable {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", onAbort);
     }
+  }
+}
+
+function limitsOf(
+  { resultRowsMax, queryMemoryBytesMax }: DatabaseTuning,
+): Settings {
+  return {
+    ...(resultRowsMax === undefined
+      ? {}
+      : { max_result_rows: resultRowsMax, result_overflow_mode: "throw" }),
+    ...(queryMemoryBytesMax === undefined
+      ? {}
+      : { max_memory_usage: queryMemoryBytesMax }),
+  };
+}
+
+/** The connections over the network, with the certificates that are given. */
+function connect({ ca, cert, key }: Certificates): Deno.HttpClient {
+  const shared = {
+    poolIdleTimeout: 20_000,
+    ...(ca === undefined ? {} : { caCerts: [ca] }),
+  };
+  try {
+    return cert === undefined || key === undefined
+      ? Deno.createHttpClient(shared)
+      : Deno.createHttpClient({ ...shared, cert, key });
+  } catch (thrown) {
+    throw new FatalError(
+      "config",
+      `Cannot use the certificates of the database connection: ${
+        messageOf(thrown)
+      }`,
+      { cause: thrown },
+    );
   }
 }
 

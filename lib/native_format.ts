@@ -4,8 +4,9 @@
  * cheaper than JSONEachRow (bench/insert.ts).
  *
  * A block is: column count, row count, then for each column its name, its type and its values.
- * Lengths are LEB128, numbers little-endian. `LowCardinality(T)` is sent as `T`; the server
- * converts to the type of the table's column.
+ * Lengths are LEB128, numbers little-endian. `LowCardinality(String)` goes out as its distinct
+ * texts and an index a row, so that neither side handles a text more than once; where it is an
+ * element of another type it is sent as `String`, and the server converts.
  *
  * @module
  */
@@ -59,13 +60,15 @@ export function encodeNative(
   out.varint(columns.length);
   out.varint(rows);
   for (const { name, type, data } of columns) {
-    const sent = withoutLowCardinality(type);
+    const sent = type === LOW_CARDINALITY ? type : withoutLowCardinality(type);
     out.string(name);
     out.string(sent);
     writeValues(out, sent, data, rows);
   }
   return out.finish();
 }
+
+const LOW_CARDINALITY = "LowCardinality(String)";
 
 /** `LowCardinality(T)` as `T`, at any depth. */
 function withoutLowCardinality(type: string): string {
@@ -80,6 +83,9 @@ function writeValues(
 ): void {
   const base = /^\w+/.exec(type)?.[0] ?? "";
   switch (base) {
+    case "LowCardinality":
+      checkLength(type, (data as readonly string[]).length, rows);
+      return writeLowCardinality(out, data as readonly string[]);
     case "Array": {
       const { ends, values } = data as ArrayData;
       writeEnds(out, ends, rows);
@@ -106,6 +112,47 @@ function writeValues(
       checkLength(type, (data as ArrayLike<number>).length, rows);
       return writeNumbers(out, base, data as ArrayLike<number>);
   }
+}
+
+/** Version of the serialization: dictionaries travel with the block. */
+const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
+/** The block has keys of its own, and they make the dictionary. */
+const HAS_ADDITIONAL_KEYS = 1 << 9;
+const NEED_UPDATE_DICTIONARY = 1 << 10;
+
+/** The distinct texts in the order they come, and for each row which one it is. */
+function writeLowCardinality(out: BlockWriter, texts: readonly string[]): void {
+  const rows = texts.length;
+  if (rows === 0) return;
+  const numbers = new Map<string, number>();
+  const indexes = new Uint32Array(rows);
+  let previous: string | undefined;
+  let number = 0;
+  for (let row = 0; row < rows; row++) {
+    const text = texts[row] ?? "";
+    if (text !== previous) {
+      const known = numbers.get(text);
+      if (known === undefined) numbers.set(text, number = numbers.size);
+      else number = known;
+      previous = text;
+    }
+    indexes[row] = number;
+  }
+  // Type of the indexes: 0, 1 and 2 are 8, 16 and 32 bits.
+  const type = numbers.size <= 2 ** 8 ? 0 : numbers.size <= 2 ** 16 ? 1 : 2;
+  const flags = HAS_ADDITIONAL_KEYS | NEED_UPDATE_DICTIONARY | type;
+  out.integers(
+    [SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS, flags, numbers.size],
+    8,
+  );
+  out.strings([...numbers.keys()]);
+  out.integers([rows], 8);
+  const sized = type === 0
+    ? Uint8Array.from(indexes)
+    : type === 1
+    ? Uint16Array.from(indexes)
+    : indexes;
+  out.bytes(new Uint8Array(sized.buffer));
 }
 
 /** Integer types that go out as 32-bit words of a number: low word, then high word if 64 bits wide. */

@@ -75,11 +75,25 @@ Deno.test("encodeNative() writes IPv6 as it is", () => {
   assert.deepEqual(values("IPv6", "IPv6", ip, 2), [...ip]);
 });
 
-Deno.test("encodeNative() sends LowCardinality(T) as T", () => {
-  assert.deepEqual(values("LowCardinality(String)", "String", ["a"], 1), [
-    1,
-    97,
+Deno.test("encodeNative() sends the distinct texts of a LowCardinality(String), and an index a row", () => {
+  const type = "LowCardinality(String)";
+  const number = (value: number): number[] => [
+    value & 255,
+    value >> 8,
+    ...Array(6).fill(0),
+  ];
+  assert.deepEqual(values(type, type, ["b", "b", "", "b"], 4), [
+    ...number(1), // version
+    ...number(0x600), // own keys, indexes of 8 bits
+    ...number(2),
+    ...[1, 98, 0],
+    ...number(4),
+    ...[0, 0, 1, 0],
   ]);
+  assert.deepEqual(values(type, type, [], 0), []);
+});
+
+Deno.test("encodeNative() sends LowCardinality(T) within another type as T", () => {
   assert.deepEqual(
     values("Array(LowCardinality(String))", "Array(String)", {
       ends: [1],

@@ -242,6 +242,43 @@ Deno.test("Native blocks arrive as they were sent", async () => {
   }
 });
 
+Deno.test("texts of low cardinality arrive, however many there are", async () => {
+  await using store = await startStore({ migrate: false });
+  await using database = await store.database("ja4", "system");
+  await database.command(sql`CREATE DATABASE ja4`);
+  await database.command(sql.trusted(
+    "CREATE TABLE ja4.t (n UInt32, a LowCardinality(String), b LowCardinality(String), c String) ENGINE = MergeTree ORDER BY n",
+  ));
+  const rows = 70_000;
+  const texts = (distinct: number): string[] =>
+    Array.from(
+      { length: rows },
+      (_, i) => i % distinct === 0 ? "" : `é${i % distinct}`,
+    );
+  const columns: Column[] = [
+    {
+      name: "n",
+      type: "UInt32",
+      data: Uint32Array.from({ length: rows }, (_, i) => i),
+    },
+    // Indexes of 16 and 32 bits; and what the encoder takes for one, stored as a plain text.
+    { name: "a", type: "LowCardinality(String)", data: texts(300) },
+    { name: "b", type: "LowCardinality(String)", data: texts(rows) },
+    { name: "c", type: "LowCardinality(String)", data: texts(3) },
+  ];
+  await database.insert("ja4.t", columns, rows);
+  await database.insert(
+    "ja4.t",
+    columns.map((column) => ({ ...column, data: [] })),
+    0,
+  );
+  const [wrong] = await database.query<{ rows: number; wrong: number }>(sql`
+    SELECT toUInt32(count()) AS rows, toUInt32(countIf(
+      a != if(n % 300 = 0, '', concat('é', toString(n % 300))) OR b != if(n = 0, '', concat('é', toString(n)))
+      OR c != if(n % 3 = 0, '', concat('é', toString(n % 3))))) AS wrong FROM ja4.t`);
+  assert.deepEqual(wrong, { rows, wrong: 0 });
+});
+
 Deno.test("a time filter reads only its part of a day", async () => {
   await using store = await startStore();
   await using database = await store.database("ja4");
