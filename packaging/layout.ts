@@ -208,6 +208,12 @@ export const LAYOUT: readonly Entry[] = [
     ),
     config: true,
   },
+  file(
+    "mod_reqin_log",
+    "/usr/share/man/man8/mod_reqin_log.8.gz",
+    "dist/man/mod_reqin_log.8.gz",
+  ),
+  file("correlate", `${SHARE}/feeders`, "apache/feeders"),
   {
     ...file(
       "mod_reqin_log",

@@ -18,10 +18,17 @@ export async function writeManuals(folder: string): Promise<void> {
       "--help",
     ], { cwd: ROOT, env: { JA4_PACKAGED: "1" } });
     const command = name.startsWith("ja4") ? name : `ja4-${name}`;
-    const path = `${folder}/${name}.8`;
-    await Deno.writeTextFile(path, manual(command, help));
-    await run("gzip", ["-9", "--no-name", path]);
+    await writePacked(`${folder}/${name}.8`, manual(command, help));
   }
+  const module = await run(Deno.execPath(), ["task", "--quiet", "manual"], {
+    cwd: ROOT,
+  });
+  await writePacked(`${folder}/mod_reqin_log.8`, module);
+}
+
+async function writePacked(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text);
+  await run("gzip", ["-9", "--no-name", path]);
 }
 
 /** A page in man(7): the first line of the help is what the program does, the second how it is called. */
