@@ -1,6 +1,7 @@
 /** The list of detections: views, filters, the table, and the one beside it. @module */
 import type { VNode } from "preact";
 import type { Loaded } from "../data/ask.ts";
+import type { DetectionView } from "../data/detection.ts";
 import type { DetectionGroups } from "../data/detection_groups.ts";
 import {
   type DetectionPage,
@@ -12,7 +13,7 @@ import type { OpenDetections } from "../data/open_detections.ts";
 import { withParams, withRange } from "../data/range.ts";
 import { formatQuery } from "../query/format.ts";
 import { Filters, Groups } from "./detection_filters.tsx";
-import { Preview, type PreviewData } from "./detection_preview.tsx";
+import { Preview } from "./detection_preview.tsx";
 import { DetectionTable } from "./detection_table.tsx";
 import { Done, NOTHING_DONE } from "./done_notice.tsx";
 import { count } from "./format.ts";
@@ -31,7 +32,7 @@ export function DetectionList(
     /** The list by one of its values, where the URL asks for it. */
     groups: Loaded<DetectionGroups | undefined>;
     /** The detection beside the list: the chosen one, or the first. */
-    preview: Loaded<PreviewData | undefined>;
+    preview: Loaded<DetectionView | undefined>;
     /** When the list was made, milliseconds since the epoch. */
     asOfMs: number;
     list: Loaded<DetectionPage>;
@@ -82,7 +83,7 @@ export function DetectionList(
               {preview.ok
                 ? preview.value === undefined
                   ? null
-                  : <Preview data={preview.value} list={url} />
+                  : <Preview detection={preview.value} list={url} />
                 : <PanelError message={preview.message} />}
             </aside>
           </div>

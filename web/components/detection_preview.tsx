@@ -20,24 +20,16 @@ import {
 } from "./values.tsx";
 import { VERDICTS, verdictWord } from "./verdict.ts";
 
-/** What {@linkcode Preview} shows. */
-export interface PreviewData {
-  readonly detection: DetectionView;
-  /** Client that the JA4 is known for; "" if none. */
-  readonly client: string;
-}
-
 /** Reasons shown. */
 const LINES = 5;
 
 export function Preview(
-  { data, list }: {
-    data: PreviewData;
+  { detection, list }: {
+    detection: DetectionView;
     /** The list beside it, to which a verdict leads back. */
     list: URL;
   },
 ): VNode {
-  const { detection, client } = data;
   const { url, mayTriage } = usePage();
   const { id, severity, score, verdict } = detection;
   const reasons = detection.reasons
@@ -97,7 +89,7 @@ export function Preview(
         <dd>
           {detection.ja4 === ""
             ? "none seen"
-            : printable(client) || "client not known"}
+            : printable(detection.client) || "client not known"}
         </dd>
         <dt>Claims</dt>
         <dd>

@@ -5,9 +5,9 @@ import type {
   DetectionPage,
   DetectionRow,
   ListQuery,
-  Sort,
   View,
 } from "../data/detection_list.ts";
+import type { Sort } from "../data/detection_order.ts";
 import { withParams, withRange } from "../data/range.ts";
 import { BULK_MAX, NOTE_MAX } from "../data/triage.ts";
 import ListKeys from "../islands/ListKeys.tsx";

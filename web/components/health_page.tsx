@@ -228,6 +228,9 @@ function EventsPanel({ events }: { events: Loaded<ProcessEvent[]> }): VNode {
   );
 }
 
+/** Parts of a table beyond which merges do not keep up: ClickHouse slows inserts at 1000 of one partition. */
+const MANY_PARTS = 300;
+
 function TablesPanel({ tables }: { tables: Loaded<TableSize[]> }): VNode {
   return (
     <TablePanel
@@ -243,6 +246,18 @@ function TablesPanel({ tables }: { tables: Loaded<TableSize[]> }): VNode {
         },
         figure<TableSize>("Rows", ({ rows }) => rows),
         { head: "On disk", num: true, cell: (table) => bytes(table.bytes) },
+        {
+          head: "Smaller",
+          num: true,
+          class: "muted",
+          cell: ({ ratio }) => ratio < 1 ? "–" : `${ratio.toFixed(1)} ×`,
+        },
+        {
+          head: "Parts",
+          num: true,
+          class: ({ parts }) => parts > MANY_PARTS ? "bad strong" : "",
+          cell: ({ parts }) => count(parts),
+        },
       ]}
     />
   );

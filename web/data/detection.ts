@@ -4,7 +4,7 @@ import { SEVERITIES } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
 import { ask, askOne, ipText } from "./ask.ts";
-import { SORT_KEY } from "./detection_list.ts";
+import { SORT_KEY } from "./detection_order.ts";
 import { severityOf } from "./severity.ts";
 
 /** A detection and its present triage state. */
@@ -20,6 +20,8 @@ export interface DetectionView extends
   readonly as_org: string;
   readonly country: string;
   readonly networkKind: string;
+  /** Client that the JA4 is known for; "" if none. */
+  readonly client: string;
   readonly state: string;
   readonly verdict: string;
   readonly assignee: string;
@@ -39,6 +41,7 @@ export async function loadDetection(
         toFloat64(requests) AS request_count, windows, user_agent, asn, toString(country) AS country_text,
         dictGet('dict_networks', 'as_org', src_ip) AS as_org,
         dictGet('dict_network_kinds', 'kind', src_ip) AS network_kind,
+        dictGet('dict_ja4', 'label', tuple(toString(ja4))) AS client,
         campaign_id, model_id, state, verdict, assignee
       FROM detections_current WHERE id = ${id}`,
   );
@@ -66,6 +69,7 @@ export async function loadDetection(
     as_org: row.as_org,
     country: row.country_text,
     networkKind: row.network_kind,
+    client: row.client,
     campaign_id: row.campaign_id,
     model_id: row.model_id,
     state: row.state,
@@ -88,6 +92,7 @@ type RawDetection =
     | "user_agent"
     | "asn"
     | "as_org"
+    | "client"
     | "campaign_id"
     | "model_id"
     | "state"

@@ -15,14 +15,13 @@ import { compileQuery } from "../query/compile.ts";
 import { formatQuery } from "../query/format.ts";
 import { parseQuery } from "../query/parse.ts";
 import { ask, ipText } from "./ask.ts";
+import { type DetectionView, loadDetection } from "./detection.ts";
+import { type Sort, SORT_KEY, SORTS } from "./detection_order.ts";
 import type { TimeRange } from "./range.ts";
 import { BY_WEIGHT, severityOf } from "./severity.ts";
 
 export const VIEWS = ["inbox", "mine", "escalated", "archived"] as const;
 export type View = typeof VIEWS[number];
-
-export const SORTS = ["severity", "score", "last_seen", "requests"] as const;
-export type Sort = typeof SORTS[number];
 
 /** Rows of one page. */
 export const PAGE_ROWS = 100;
@@ -88,6 +87,8 @@ export interface DetectionRow {
 /** One page of the list. */
 export interface DetectionPage {
   readonly rows: readonly DetectionRow[];
+  /** The row that is shown beside the list: the one asked for, else the first. */
+  readonly preview: DetectionView | undefined;
   /** All that match, on every page. */
   readonly total: number;
   /** Text of `after` for the next page; undefined on the last. */
@@ -194,19 +195,6 @@ export function readCursor(text: string): Cursor | undefined {
   }
 }
 
-/**
- * The number that a sort orders by, descending; ties by id. Whole numbers, because the server reads a
- * fraction back with an error in its last digit, and a cursor has to compare equal.
- */
-export const SORT_KEY: Readonly<Record<Sort, Sql>> = {
-  // Severity first, then score: both fit one number.
-  severity:
-    sql`(toInt64(toInt8(severity)) * 10000000 + toInt64(round(score * 1e6)))`,
-  score: sql`toInt64(round(score * 1e6))`,
-  last_seen: sql`toUnixTimestamp64Micro(last_seen)`,
-  requests: sql`toInt64(requests)`,
-};
-
 /** The condition on detections_current that `query` stands for. */
 export function listConditions(query: ListQuery): Sql {
   const { filters, range } = query;
@@ -241,11 +229,15 @@ export function listConditions(query: ListQuery): Sql {
   return sql.join(parts, " AND ");
 }
 
-/** The first `limit` rows of what `query` asks for. */
+/** The first `limit` rows of what `query` asks for, and one of them in detail. */
 export async function loadDetectionPage(
   db: Database,
   query: ListQuery,
-  limit = PAGE_ROWS,
+  { limit = PAGE_ROWS, beside }: {
+    readonly limit?: number;
+    /** Whose preview is wanted. */
+    readonly beside?: string | null;
+  } = {},
 ): Promise<DetectionPage> {
   const where = listConditions(query);
   const key = SORT_KEY[query.sort];
@@ -273,10 +265,15 @@ export async function loadDetectionPage(
     ),
   ]);
   const page = rows.slice(0, limit);
-  const activity = await loadActivity(db, page);
+  const chosen = page.find(({ id }) => id === beside) ?? page[0];
+  const [activity, preview] = await Promise.all([
+    loadActivity(db, page),
+    chosen === undefined ? undefined : loadDetection(db, chosen.id),
+  ]);
   const last = page.at(-1);
   return {
     rows: page.map((row) => viewOf(row, activity)),
+    preview,
     total: totals[0]?.total ?? 0,
     ...(rows.length > limit && last !== undefined
       ? { next: writeCursor({ value: last.sort_number, id: last.id }) }

@@ -3,7 +3,7 @@ import type { Severity } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
 import { askOne, ipText } from "./ask.ts";
-import { SORT_KEY } from "./detection_list.ts";
+import { SORT_KEY } from "./detection_order.ts";
 import type { TimeRange } from "./range.ts";
 import { severityOf } from "./severity.ts";
 import type { SeverityCounts } from "./severity.ts";

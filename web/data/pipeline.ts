@@ -172,7 +172,12 @@ export async function loadProcessEvents(
 export interface TableSize {
   readonly table: string;
   readonly rows: number;
+  /** On disk, compressed. */
   readonly bytes: number;
+  /** Uncompressed bytes a byte on disk stands for; 0 if not known. */
+  readonly ratio: number;
+  /** Active parts: many of them are merges that do not keep up. */
+  readonly parts: number;
 }
 
 /** Sizes of the tables on disk, largest first. */
@@ -180,7 +185,8 @@ export async function loadTableSizes(db: Database): Promise<TableSize[]> {
   return await ask<TableSize>(
     db,
     sql`SELECT name AS table, toFloat64(ifNull(total_rows, 0)) AS rows,
-        toFloat64(ifNull(total_bytes, 0)) AS bytes
+        toFloat64(ifNull(total_bytes, 0)) AS bytes, toFloat64(ifNull(active_parts, 0)) AS parts,
+        if(total_bytes > 0, ifNull(total_bytes_uncompressed, 0) / total_bytes, 0) AS ratio
       FROM system.tables
       WHERE database = currentDatabase() AND total_bytes > 0 ORDER BY bytes DESC LIMIT 20`,
   );

@@ -100,7 +100,7 @@ const SOURCE_OF: Readonly<Record<Source, { seen: Sql; scored: Sql }>> = {
   },
   country: {
     seen: sql`toString(country)`,
-    scored: sql`dictGet('dict_countries', 'country', src_ip)`,
+    scored: COUNTRY_OF,
   },
 };
 

@@ -2,7 +2,7 @@ import { type Context, HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attempt, attemptAll } from "../../data/ask.ts";
+import { attemptAll, part } from "../../data/ask.ts";
 import { GROUPS, loadDetectionGroups } from "../../data/detection_groups.ts";
 import {
   type ListQuery,
@@ -12,7 +12,6 @@ import {
 } from "../../data/detection_list.ts";
 import { loadOpenDetections } from "../../data/open_detections.ts";
 import { pageRange, pageView } from "../../data/page.ts";
-import { loadPreview } from "../../data/preview.ts";
 import { BULK_MAX } from "../../data/triage.ts";
 import { triagePost } from "../../data/triage_post.ts";
 import { readForm } from "../../form.ts";
@@ -26,25 +25,17 @@ export const handler = define.handlers({
     const { searchParams } = ctx.url;
     const by = GROUPS.find((one) => one === searchParams.get("group"));
     const panels = await attemptAll({
-      list: loadDetectionPage(db, query),
+      list: loadDetectionPage(db, query, { beside: searchParams.get("sel") }),
       counts: loadOpenDetections(db, nowMs, user.login),
       groups: by === undefined
         ? Promise.resolve(undefined)
         : loadDetectionGroups(db, query, by),
     });
-    const rows = panels.list.ok ? panels.list.value.rows : [];
-    const chosen = rows.find(({ id }) => id === searchParams.get("sel")) ??
-      rows[0];
-    const preview = await attempt(
-      chosen === undefined
-        ? Promise.resolve(undefined)
-        : loadPreview(db, chosen.id),
-    );
     return page({
       view: pageView(ctx),
       query,
       asOfMs: nowMs,
-      preview,
+      preview: part(panels.list, (list) => list.preview),
       ...panels,
     });
   },

@@ -3,7 +3,7 @@ import { asset, Head } from "fresh/runtime";
 import { Preview } from "../../../components/detection_preview.tsx";
 import { PageContext } from "../../../components/page_view.ts";
 import { pageBefore, pageView } from "../../../data/page.ts";
-import { loadPreview } from "../../../data/preview.ts";
+import { loadDetection } from "../../../data/detection.ts";
 import { isDetectionId } from "../../../data/search.ts";
 import { define } from "../../../utils.ts";
 
@@ -12,7 +12,7 @@ export const handler = define.handlers({
   async GET(ctx) {
     const { id = "" } = ctx.params;
     const preview = isDetectionId(id)
-      ? await loadPreview(ctx.state.db, id)
+      ? await loadDetection(ctx.state.db, id)
       : undefined;
     if (preview === undefined) {
       throw new HttpError(404, `There is no detection "${id.slice(0, 60)}".`);
@@ -34,13 +34,13 @@ export default define.page<typeof handler>((
   <PageContext.Provider value={view}>
     <Head>
       <link rel="stylesheet" href={asset("/inbox.css")} />
-      <title>{`${preview.detection.id} · JA4 Platform`}</title>
+      <title>{`${preview.id} · JA4 Platform`}</title>
     </Head>
     <div class="page-head">
       <h1>Preview</h1>
     </div>
     <section class="card preview">
-      <Preview data={preview} list={list} />
+      <Preview detection={preview} list={list} />
     </section>
   </PageContext.Provider>
 ));

@@ -1,0 +1,279 @@
+/**
+ * The way of an analyst through the pages: a stretch of the chart becomes the range and the way back
+ * restores it; from value to value without losing a filter or the range; live numbers and when they stop.
+ */
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { sql } from "../../lib/sql.ts";
+import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+
+Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
+  await using dashboard = await startDashboard();
+  const { base, db, store, web, worst } = dashboard;
+  const requestsIn = async (from: string, to: string): Promise<number> => {
+    const [row] = await db.query<{ n: number }>(
+      sql`SELECT toUInt32(count()) AS n FROM http_events
+        WHERE ts >= ${new Date(from)} AND ts < ${new Date(
+        to,
+      )} AND match != 'tls_only'`,
+    );
+    return row?.n ?? 0;
+  };
+
+  await t.step(
+    "a stretch of the chart is the range: reload keeps its numbers, back restores",
+    async () => {
+      await using tab = await dashboard.tab({
+        viewport: { width: 1440, height: 900 },
+      });
+      const { page } = tab;
+      await dashboard.enter(page, "/?from=-6h");
+      const before = await requestsShown(page);
+      const brush = page.locator(".brush").first();
+      await page.locator("[data-brush-ready]").first().waitFor();
+      const box = await brush.boundingBox();
+      assert(box !== null);
+      const y = box.y + box.height / 2;
+      // What stands where the pointer is.
+      await page.mouse.move(box.x + box.width * 0.8, y);
+      await page.locator(".brush-text").waitFor();
+      assert.match(
+        await page.locator(".brush-text").innerText(),
+        /UTC/,
+      );
+      await page.mouse.move(box.x + box.width * 0.6, y);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.85, y, { steps: 4 });
+      await page.mouse.up();
+      await page.waitForURL(/from=2.*to=2/);
+      const { searchParams } = new URL(page.url());
+      const [from = "", to = ""] = ["from", "to"].map((name) =>
+        searchParams.get(name) ?? ""
+      );
+      const within = await requestsShown(page);
+      assert.equal(within, await requestsIn(from, to));
+      assert.ok(within > 0 && within < before);
+      await page.reload();
+      assert.equal(await requestsShown(page), within);
+      // The numbers of the chart's table add up to the same.
+      await page.getByText("View as table").first().click();
+      const all = await page.locator(".as-table").first().locator(
+        "tbody td:nth-child(2)",
+      ).allInnerTexts();
+      assert.equal(
+        all.reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, "")), 0),
+        within,
+      );
+      await page.goBack();
+      await page.waitForURL(/from=-6h/);
+      assert.ok(await requestsShown(page) >= before);
+      // The same by keys, and twice as long by a double click.
+      await page.locator("[data-brush-ready]").first().waitFor();
+      await brush.focus();
+      await page.keyboard.press("End");
+      await page.keyboard.press("Shift+ArrowLeft");
+      await page.keyboard.press("Shift+ArrowLeft");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/from=2.*to=2/);
+      const narrow = lengthOf(page);
+      await page.locator("[data-brush-ready]").first().waitFor();
+      await brush.dblclick();
+      await page.waitForURL((url) =>
+        url.href !== "" && lengthOf(page) > narrow
+      );
+      assert.deepEqual(tab.faults, []);
+    },
+  );
+
+  await t.step(
+    "ten hops from value to value lose neither the range nor a filter",
+    async () => {
+      await using tab = await dashboard.tab({
+        viewport: { width: 1440, height: 900 },
+      });
+      const { page } = tab;
+      const range = "from=-12h";
+      await dashboard.enter(page, `/?${range}`);
+      const kept = (): void =>
+        assert.ok(page.url().includes(range), page.url());
+      const pick = async (value: string, action: string): Promise<void> => {
+        const mark = page.locator(".v", { hasText: value }).first()
+          .locator("a.pick");
+        await mark.focus();
+        await page.keyboard.press("Enter");
+        await page.locator(".value-menu a").first().waitFor();
+        await page.locator(".value-menu").getByRole("link", {
+          name: action,
+          exact: true,
+        }).click();
+        await page.waitForLoadState();
+        kept();
+      };
+      // 1-6: pages of values.
+      await page.goto(`${base}/ip/${worst.src_ip}?${range}`);
+      await page.locator(".facts-strip a.value").first().click(); // its network
+      await page.waitForURL(/\/asn\//);
+      kept();
+      await page.locator("a.value[href^='/ip/']").first().click();
+      await page.waitForURL(/\/ip\//);
+      kept();
+      await page.locator("a.value[href^='/ja4/']").first().click();
+      await page.waitForURL(/\/ja4\//);
+      kept();
+      await page.locator("a.value[href^='/hosts/']").first().click();
+      await page.waitForURL(/\/hosts\//);
+      kept();
+      await page.locator("a.value[href^='/ua/']").first().click();
+      await page.waitForURL(/\/ua\//);
+      kept();
+      await page.goto(`${base}/country/NL?${range}`);
+      await page.getByRole("heading", { name: "Netherlands" }).waitFor();
+      // 7-10: filters of the list, each beside the one before.
+      await page.goto(`${base}/detections?${range}`);
+      const terms = async (): Promise<string> =>
+        await Promise.resolve(
+          new URL(page.url()).searchParams.get("q") ?? "",
+        );
+      await pick(worst.src_ip, "Filter for");
+      assert.equal(await terms(), `ip:${worst.src_ip}`);
+      const network = page.locator(".preview .v", { hasText: "AS" }).first();
+      const asn = (await network.innerText()).replaceAll(/\D/g, "");
+      await pick(`AS${asn}`, "Filter for");
+      assert.equal(await terms(), `ip:${worst.src_ip} asn:${asn}`);
+      await pick(worst.http_host, "Filter out");
+      assert.equal(
+        await terms(),
+        `ip:${worst.src_ip} asn:${asn} -host:${worst.http_host}`,
+      );
+      await page.getByText("No detection matches").waitFor();
+      assert.equal(await page.locator(".chip").count(), 4);
+      await page.getByRole("link", {
+        name: `Remove the filter -host:${worst.http_host}`,
+      }).click();
+      await page.waitForLoadState();
+      assert.equal(await terms(), `ip:${worst.src_ip} asn:${asn}`);
+      await pick(worst.src_ip, "Only this");
+      assert.equal(await terms(), `ip:${worst.src_ip}`);
+      await pick(worst.src_ip, "Its requests");
+      assert.equal(new URL(page.url()).pathname, "/explore");
+      assert.equal(await terms(), `ip:${worst.src_ip}`);
+      assert.deepEqual(tab.faults, []);
+    },
+  );
+
+  await t.step(
+    "the menu of a value opens by the right button and by '.', and closes to where it was",
+    async () => {
+      await using tab = await dashboard.tab({
+        viewport: { width: 1440, height: 900 },
+      });
+      const { page } = tab;
+      await dashboard.enter(page, `/ip/${worst.src_ip}?from=-12h`);
+      const value = page.locator("a.value[href^='/ja4/']").first();
+      await value.click({ button: "right" });
+      const menu = page.locator(".value-menu");
+      await menu.getByRole("link", { name: "Filter for" }).waitFor();
+      await page.keyboard.press("Escape");
+      assert.ok(!await menu.isVisible());
+      await value.focus();
+      await page.keyboard.press(".");
+      await menu.getByRole("link", { name: "Filter out" }).waitFor();
+      await page.keyboard.press("ArrowDown");
+      assert.equal(
+        await page.evaluate(() => document.activeElement?.textContent),
+        "Filter for",
+      );
+      await page.keyboard.press("Escape");
+      assert.ok(
+        await page.evaluate(() =>
+          document.activeElement?.classList.contains("value")
+        ),
+      );
+      assert.deepEqual(tab.faults, []);
+    },
+  );
+
+  await t.step("a new request shows without a reload", async () => {
+    await using tab = await dashboard.tab();
+    const { page } = tab;
+    await dashboard.enter(page, "/");
+    await db.insertRows("http_events", [{
+      ts: timeText(Date.now()),
+      event_id: crypto.randomUUID(),
+      match: "conn",
+      src_ip: "198.51.100.77",
+      client_ip: "198.51.100.77",
+      http_method: "GET",
+      http_host: "live.example.com",
+      url_path: "/<b>now</b>",
+      status_code: 200,
+      ja4: worst.ja4,
+    }]);
+    const row = page.locator(".live-requests tr", {
+      hasText: "198.51.100.77",
+    });
+    await row.waitFor({ timeout: 8000 });
+    assert.match(await row.innerText(), /<b>now<\/b>/);
+    await row.getByRole("link", { name: "198.51.100.77" }).click();
+    await page.waitForURL(/\/ip\/198\.51\.100\.77/);
+    assert.deepEqual(tab.faults, []);
+  });
+
+  await t.step(
+    "the database stopped: every page stands, says so, and claims nothing; it comes back by itself",
+    async () => {
+      await using tab = await dashboard.tab();
+      const { page } = tab;
+      await dashboard.enter(page, "/");
+      const mark = page.locator(".live-line .live-mark");
+      const says = (text: RegExp): Promise<void> =>
+        mark.filter({ hasText: text }).waitFor({ timeout: 15_000 });
+      await says(/^live$/);
+      await store.stop();
+      await says(/^stale, \d+\u202f?\s?s$/);
+      for (
+        const path of [
+          "/?from=-6h",
+          "/detections",
+          `/ip/${worst.src_ip}`,
+          "/asn/64501",
+          `/ja4/${worst.ja4}`,
+          "/hosts/www.example.com",
+          "/health",
+        ]
+      ) {
+        await page.goto(base + path);
+        assert.ok(
+          await page.getByRole("navigation", { name: "Pages" }).count() > 0,
+          path,
+        );
+        await page.getByText("does not answer").first().waitFor();
+      }
+      await page.goto(`${base}/?from=-6h`);
+      await store.restart();
+      await page.goto(`${base}/?from=-6h`);
+      await says(/^live$/);
+      assert.ok(await requestsShown(page) > 0);
+      web.services.live[Symbol.dispose]();
+      await says(/^stale, /);
+      assert.equal(
+        await mark.getAttribute("title"),
+        "The dashboard does not answer",
+      );
+    },
+  );
+});
+
+/** The number on the tile of requests. */
+async function requestsShown(page: Page): Promise<number> {
+  return Number(
+    await page.locator(".kpis data").first().getAttribute("value"),
+  );
+}
+
+/** Milliseconds of the range in a page's address. */
+function lengthOf(page: Page): number {
+  const { searchParams } = new URL(page.url());
+  return Date.parse(searchParams.get("to") ?? "") -
+    Date.parse(searchParams.get("from") ?? "");
+}
