@@ -1,5 +1,6 @@
 /** The application: the middlewares that every request passes, in order, and the routes. @module */
 import { App, csp, staticFiles } from "fresh";
+import { limitCalls } from "./api/rate_limit.ts";
 import { authenticate, authorize } from "./auth/gate.ts";
 import { begin } from "./begin.ts";
 import { errorPages } from "./error_pages.tsx";
@@ -19,6 +20,7 @@ export function createApp(services: () => Services): App<State> {
     .use(sameOriginWrites)
     .use(authenticate)
     .use(authorize)
+    .use(limitCalls)
     .fsRoutes();
 }
 

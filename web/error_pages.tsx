@@ -57,7 +57,9 @@ export const errorPages = define.middleware(async (ctx) => {
         kind: thrown instanceof ApiError ? thrown.kind : kindOf(status),
         detail,
         instance: request_id,
-        ...(thrown instanceof ApiError ? { members: thrown.members } : {}),
+        ...(thrown instanceof ApiError
+          ? { members: thrown.members, headers: thrown.headers }
+          : {}),
         ...(status === 401
           ? { headers: { "www-authenticate": "Bearer" } }
           : {}),

@@ -10,6 +10,7 @@ import type { UnixMicros } from "../lib/events.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
 import { aborted } from "../lib/shutdown.ts";
+import { RateLimiter } from "./api/rate_limit.ts";
 import { Accounts } from "./auth/accounts.ts";
 import { ApiTokens } from "./auth/api_tokens.ts";
 import { FirstAdmin } from "./auth/first_admin.ts";
@@ -176,6 +177,7 @@ export async function createServices(
     firstAdmin: new FirstAdmin(store),
     live,
     searches: new Searches(),
+    rates: new RateLimiter(() => performance.now()),
     exports: new Places(EXPORTS_MAX),
     metrics,
     now: () => Date.now() * 1000 as UnixMicros,

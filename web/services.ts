@@ -4,6 +4,7 @@ import type { UnixMicros } from "../lib/events.ts";
 import type { NetworkSet } from "../lib/ip_filter.ts";
 import { invariant } from "../lib/invariant.ts";
 import type { Logger } from "../lib/log.ts";
+import type { RateLimiter } from "./api/rate_limit.ts";
 import type { Accounts } from "./auth/accounts.ts";
 import type { ApiTokens } from "./auth/api_tokens.ts";
 import type { FirstAdmin } from "./auth/first_admin.ts";
@@ -39,6 +40,8 @@ export interface Services {
   readonly firstAdmin: FirstAdmin;
   readonly live: LiveHub;
   readonly searches: Searches;
+  /** How often each caller of the API has called. */
+  readonly rates: RateLimiter;
   /** A place for each export that may run at once. */
   readonly exports: Places;
   readonly metrics: WebMetrics;

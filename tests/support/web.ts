@@ -4,6 +4,7 @@ import type { Database } from "../../lib/clickhouse.ts";
 import { NetworkSet } from "../../lib/ip_filter.ts";
 import { startLog } from "../../lib/log.ts";
 import { createApp } from "../../web/app.ts";
+import { underBasePath } from "../../web/base_path.ts";
 import { PasswordHasher } from "../../web/auth/password.ts";
 import { SessionStore } from "../../web/auth/session_store.ts";
 import { createServices, type ServiceParts } from "../../web/main.ts";
@@ -32,6 +33,8 @@ export interface Web extends AsyncDisposable {
     fields: Readonly<Record<string, string>>,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Response>;
+  /** Serves it on a free port of 127.0.0.1, under the base path. */
+  serve(): { readonly base: string; shutdown(): Promise<void> };
   /** {@linkcode post} with another method. */
   send(
     method: string,
@@ -80,6 +83,20 @@ export async function startWeb(
       const cookie = await web.signIn(role);
       const response = await web.fetch(path, { headers: { cookie } });
       return { status: response.status, html: await response.text() };
+    },
+    serve() {
+      const server = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        underBasePath(services.basePath, handler),
+      );
+      return {
+        base: `http://127.0.0.1:${server.addr.port}`,
+        async shutdown() {
+          // Streams of the live numbers would keep the server open.
+          services.live[Symbol.dispose]();
+          await server.shutdown();
+        },
+      };
     },
     post: (path, fields, headers) => web.send("POST", path, fields, headers),
     send(method, path, fields, headers = {}) {

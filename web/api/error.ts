@@ -30,16 +30,19 @@ export class ApiError extends Error {
   readonly status: number;
   readonly kind: ProblemKind;
   readonly members: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
   constructor(
     status: number,
     kind: ProblemKind,
     detail: string,
     members: Readonly<Record<string, unknown>> = {},
+    headers: Readonly<Record<string, string>> = {},
   ) {
     super(detail);
     this.status = status;
     this.kind = kind;
     this.members = members;
+    this.headers = headers;
   }
 }
 
