@@ -12,6 +12,16 @@ function bytes(text: string): Uint8Array<ArrayBuffer> {
 /** Bytes that may lie unread in a socket. */
 const UNREAD = 212_992 + 65_536;
 
+/** An outlet to a UNIX stream socket. */
+function socketOutlet(path: string, backlogBytesMax: number): Outlet {
+  return new Outlet({
+    name: "socket",
+    backlogBytesMax,
+    open: () => openSocket(path, UNREAD),
+    log,
+  });
+}
+
 /** A reader of a UNIX stream socket. */
 function listen(path: string): {
   text(): string;
@@ -58,12 +68,7 @@ function listen(path: string): {
 Deno.test("Outlet keeps events while nobody listens and sends them in order", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/network.socket`;
-  const outlet = new Outlet({
-    name: "socket",
-    backlogBytesMax: 1024,
-    open: () => openSocket(path, UNREAD),
-    log,
-  });
+  const outlet = socketOutlet(path, 1024);
   outlet.push(bytes("1\n"));
   outlet.push(bytes("2\n3\n"));
   ok(!outlet.connected);
@@ -84,12 +89,7 @@ Deno.test("Outlet keeps events while nobody listens and sends them in order", as
 Deno.test("Outlet drops the oldest events when nobody comes, and counts them", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/network.socket`;
-  const outlet = new Outlet({
-    name: "socket",
-    backlogBytesMax: 20,
-    open: () => openSocket(path, UNREAD),
-    log,
-  });
+  const outlet = socketOutlet(path, 20);
   for (let number = 100; number < 120; number++) {
     outlet.push(bytes(`${number}\n`));
   }
@@ -154,12 +154,7 @@ Deno.test("Outlet.stop() ends within its time although nobody reads", async () =
   await using folder = await temporaryFolder();
   const path = `${folder.path}/network.socket`;
   using listener = Deno.listen({ transport: "unix", path });
-  const outlet = new Outlet({
-    name: "socket",
-    backlogBytesMax: 64 * 1024 * 1024,
-    open: () => openSocket(path, UNREAD),
-    log,
-  });
+  const outlet = socketOutlet(path, 64 * 1024 * 1024);
   using _connection = await listener.accept();
   outlet.push(bytes("x\n".repeat(4 * 1024 * 1024)));
   const beginMs = performance.now();
@@ -170,12 +165,7 @@ Deno.test("Outlet.stop() ends within its time although nobody reads", async () =
 Deno.test("Outlet sends again what a reader left unread, in order and without a gap", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/network.socket`;
-  const outlet = new Outlet({
-    name: "socket",
-    backlogBytesMax: 16 * 1024 * 1024,
-    open: () => openSocket(path, UNREAD),
-    log,
-  });
+  const outlet = socketOutlet(path, 16 * 1024 * 1024);
   const line = (number: number): string =>
     `{"seq":${number},"fill":"${"x".repeat(900)}"}\n`;
   const count = 2000;
@@ -225,12 +215,7 @@ Deno.test("Outlet sends again what a reader left unread, in order and without a 
 Deno.test("Outlet repeats nothing to a reader who had read all", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/network.socket`;
-  const outlet = new Outlet({
-    name: "socket",
-    backlogBytesMax: 1024,
-    open: () => openSocket(path, UNREAD),
-    log,
-  });
+  const outlet = socketOutlet(path, 1024);
   outlet.push(bytes("1\n2\n"));
   {
     using reader = listen(path);
