@@ -23,6 +23,8 @@ export function wallUs(): number {
 export interface Driven {
   readonly pipeline: Pipeline;
   readonly spool: Spool | undefined;
+  /** Writes the rows of the spool. */
+  readonly flush: () => void;
   readonly sinks: readonly LineSink[];
 }
 
@@ -63,11 +65,11 @@ export class Clock {
     const nowMs = monotonicMs();
     this.#lagMs = Math.max(this.#lagMs, nowMs - this.#lastTickMs - TICK_MS);
     this.#lastTickMs = nowMs;
-    const { pipeline, spool, sinks } = this.#parts;
+    const { pipeline, spool, flush, sinks } = this.#parts;
     this.#advance(pipeline, nowMs);
     for (const sink of sinks) sink.flush();
     if (spool === undefined) return;
-    spool.flush();
+    flush();
     this.#seal(spool, nowMs);
     if (nowMs - this.#syncedMs >= this.#config.spool.fsync_ms) {
       this.#syncedMs = nowMs;

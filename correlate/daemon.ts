@@ -15,6 +15,7 @@ import type { Invocation } from "../lib/program.ts";
 import { Clock, monotonicMs, wallUs } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { DeadLetters } from "./dead_letter.ts";
+import { deduplicationFault } from "./deduplication.ts";
 import { Delivery } from "./delivery.ts";
 import { hashName } from "./event_id.ts";
 import { openHttpInputs } from "./http_inputs.ts";
@@ -29,6 +30,7 @@ import { reportMetrics } from "./metrics_rows.ts";
 import { type NetworkSocket, openNetworkSocket } from "./network_socket.ts";
 import { passedDescriptor } from "./passed_socket.ts";
 import { Pipeline } from "./pipeline.ts";
+import { ProducerRecord, readRecord } from "./producer_record.ts";
 import {
   access,
   EagerSpool,
@@ -37,7 +39,7 @@ import {
   openSinks,
 } from "./setup.ts";
 import type { Spool } from "./spool.ts";
-import { StoreLatency } from "./store_latency.ts";
+import { measuredHello, StoreLatency } from "./store_latency.ts";
 
 /** How often the end of a drain is looked for. */
 const DRAIN_PROBE_MS = 10;
@@ -77,19 +79,34 @@ export async function runCorrelator(
   Deno.addSignalListener("SIGHUP", reopen);
   stack.defer(() => Deno.removeSignalListener("SIGHUP", reopen));
 
+  let record: ProducerRecord | undefined;
+  const eager = spool && new EagerSpool(spool, () => record?.write());
   const latency = spool && new StoreLatency();
   const pipeline = new Pipeline({
     join: joinOptions(config.join, config.filter, randomSeed()),
     privacy: await openPrivacy(config),
-    sinks: spool === undefined ? sinks : [new EagerSpool(spool), ...sinks],
+    sinks: eager === undefined ? sinks : [eager, ...sinks],
     deadLetters,
     host: hashName(host),
     epoch: spool?.epoch ?? startedS,
     nextSeq: spool && (() => spool.nextSeq),
     appended: latency &&
-      (({ seq, waitedMs }) => latency.appended(seq, monotonicMs() - waitedMs)),
+      (({ seq, waitedMs, joined }) =>
+        latency.appended(
+          seq,
+          monotonicMs() - waitedMs,
+          measuredHello(joined, wallUs()),
+        )),
   });
   pipeline.join.advance(monotonicMs(), wallUs());
+  const killed = spool === undefined
+    ? 0
+    : goOnFrom(config.spool.dir, { pipeline, log });
+  if (spool !== undefined) {
+    record = stack.use(
+      new ProducerRecord(config.spool.dir, () => pipeline.join.progress),
+    );
+  }
   const snapshot = snapshotPath(config);
   if (snapshot !== undefined) loadSnapshot(snapshot, { config, pipeline, log });
 
@@ -127,14 +144,19 @@ export async function runCorrelator(
         inFlight: config.spool.in_flight,
         retryMaxMs: config.spool.retry_max_ms,
         random: Math.random,
+        verify: (signal) => deduplicationFault(database, signal),
         stored: (batch) => {
-          if (!batch.recovered) latency?.stored(batch, monotonicMs());
+          if (batch.recovered) return;
+          latency?.stored(batch, { nowMs: monotonicMs(), wallUs: wallUs() });
         },
       });
 
-  const clock = new Clock(config, { pipeline, spool, sinks });
+  const clock = new Clock(config, {
+    ...{ pipeline, spool, sinks },
+    flush: () => eager?.flush(),
+  });
   const metrics = new CorrelateMetrics({
-    ...{ pipeline, network, http, spool, delivery, latency, sinks },
+    ...{ pipeline, network, http, spool, delivery, latency, sinks, killed },
     loopLagMs: () => clock.takeLagMs(),
   });
   const health = serveHealth({
@@ -180,7 +202,7 @@ export async function runCorrelator(
     clock.stop();
     pipeline.join.finish("shutdown");
     if (snapshot !== undefined) saveSnapshot(snapshot, { pipeline, log });
-    spool?.flush();
+    eager?.flush();
     spool?.seal();
     await spool?.sync();
     if (spool !== undefined) {
@@ -259,6 +281,25 @@ function saveSnapshot(
   }
 }
 
+/**
+ * Takes up the producers' numbers where an earlier process left them; returns how many requests it
+ * held when it was killed.
+ */
+function goOnFrom(
+  dir: string,
+  { pipeline, log }: { pipeline: Pipeline; log: Logger },
+): number {
+  const recorded = readRecord(dir);
+  if (recorded === undefined) return 0;
+  pipeline.join.restoreProgress(recorded);
+  if (recorded.held > 0) {
+    log.error("The last run was killed while requests waited, they are lost", {
+      requests: recorded.held,
+    });
+  }
+  return recorded.held;
+}
+
 function reportRecovery(log: Logger, { counts }: Spool): void {
   if (counts.recovered > 0) {
     log.info("Rows of an earlier run are delivered first", {
@@ -291,6 +332,9 @@ function faultsOf(
   const faults: string[] = [];
   if (spool?.writeFault !== undefined) {
     faults.push(`the spool takes no rows: ${spool.writeFault}`);
+  }
+  if (delivery?.unsafe !== undefined) {
+    faults.push(`a repeated insert would store rows twice: ${delivery.unsafe}`);
   }
   if (delivery?.fault !== undefined) {
     faults.push(`the database takes no rows: ${delivery.fault}`);

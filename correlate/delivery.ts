@@ -37,6 +37,10 @@ export interface DeliveryOptions {
   readonly retryMaxMs: number;
   /** 0 <= n < 1, for the jitter. */
   readonly random: () => number;
+  /** Asked before the first insert: what would store rows twice, if anything. */
+  readonly verify?:
+    | ((signal: AbortSignal) => Promise<string | undefined>)
+    | undefined;
   /** Told of each batch once its rows are in the database. */
   readonly stored?: ((batch: Batch) => void) | undefined;
   /** First pause between two tries, milliseconds. @default 500 */
@@ -89,6 +93,8 @@ export class Delivery {
   };
   /** Why the last try failed; undefined while the database takes rows. */
   fault: string | undefined;
+  /** Why rows may be stored twice; undefined as long as they cannot. */
+  unsafe: string | undefined;
   readonly #options: DeliveryOptions;
   readonly #ja4s = new Set<string>();
 
@@ -112,6 +118,7 @@ export class Delivery {
       spool.acknowledge(batch);
     };
     try {
+      await this.#verify(signal);
       for (let batch; (batch = await spool.next(signal)) !== undefined;) {
         // An earlier process can have died over as many batches as it had under way.
         const doubt = given++ < inFlight && batch.recovered;
@@ -127,6 +134,25 @@ export class Delivery {
       if (!signal.aborted) throw thrown;
       await Promise.allSettled(underWay);
     }
+  }
+
+  async #verify(signal: AbortSignal): Promise<void> {
+    const { verify, log } = this.#options;
+    if (verify === undefined) return;
+    for (let tries = 0;; tries++) {
+      try {
+        this.unsafe = await verify(signal);
+        break;
+      } catch (thrown) {
+        if (!(thrown instanceof DatabaseError)) throw thrown;
+        await this.#pause(thrown, tries, signal);
+      }
+    }
+    this.#recovered();
+    if (this.unsafe === undefined) return;
+    log.error("A repeated insert would store rows twice", {
+      reason: this.unsafe,
+    });
   }
 
   async #deliver(

@@ -31,6 +31,7 @@ import type {
 } from "./join_options.ts";
 import type { SavedHandshake } from "./join_snapshot.ts";
 import { KEY_WORDS, type KeyWords } from "./key_index.ts";
+import type { Recorded } from "./producer_record.ts";
 import { RecentKeys } from "./recent_keys.ts";
 import { SequenceTracker } from "./sequence.ts";
 
@@ -118,6 +119,21 @@ export class Join {
       requests: this.#requestSeqs.missing,
       handshakes: this.#handshakeSeqs.missing,
     };
+  }
+
+  /** What {@linkcode Join.restoreProgress} of a later process takes. */
+  get progress(): Recorded {
+    return {
+      held: this.#holds.size,
+      requests: this.#requestSeqs.progress(),
+      handshakes: this.#handshakeSeqs.progress(),
+    };
+  }
+
+  /** Takes over how far producers came, so that what is missing since is counted. */
+  restoreProgress({ requests, handshakes }: Recorded): void {
+    this.#requestSeqs.restore(requests);
+    this.#handshakeSeqs.restore(handshakes);
   }
 
   /** Whether a sensor was heard within `captureTimeoutMs`. */

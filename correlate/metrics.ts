@@ -31,6 +31,8 @@ export interface Measured {
   /** Measured where there is a database. */
   readonly latency: StoreLatency | undefined;
   readonly sinks: readonly LineSink[];
+  /** Requests that the last process held when it was killed. */
+  readonly killed: number;
   /** Longest turn of the event loop since the last call, milliseconds. */
   readonly loopLagMs: () => number;
 }
@@ -64,6 +66,7 @@ export class CorrelateMetrics {
     this.#latency = measured.latency;
     if (this.#latency !== undefined) {
       this.registry.registerMetric(this.#latency.histogram);
+      this.registry.registerMetric(this.#latency.fromHello);
     }
     this.#metrics = metricsOf(measured);
     for (const metric of this.#metrics) this.#register(metric);
@@ -174,6 +177,11 @@ function metricsOf(measured: Measured): Metric[] {
           network: join.lost.handshakes,
           http: join.lost.requests,
         }),
+    ),
+    single(
+      "correlate_killed_requests_lost_total",
+      "Requests that waited in memory when the last run was killed",
+      () => measured.killed,
     ),
     metric(
       "correlate_events_held",

@@ -2,7 +2,6 @@
 import { type Database, DatabaseError } from "../lib/clickhouse.ts";
 import type { Logger } from "../lib/log.ts";
 import { aborted } from "../lib/shutdown.ts";
-import { sql } from "../lib/sql.ts";
 import type { CorrelateMetrics } from "./metrics.ts";
 import type { SensorStats } from "./sensor_stats.ts";
 
@@ -42,34 +41,12 @@ export async function reportMetrics(
       log.debug("The metrics were not stored", { error: thrown.message });
     }
   };
-  let checked = false;
   while (!signal.aborted) {
-    await attempt(async () => {
-      if (!checked && !await deduplicates(database)) {
-        log.error(
-          "The table http_events has no deduplication window: repeated inserts will store rows twice",
-        );
-      }
-      checked = true;
-      await write(signal);
-    });
+    await attempt(() => write(signal));
     await pauseUntil(METRICS_ROWS_MS, signal);
   }
   // What happened since the last time, as far as that takes no time.
   await attempt(() => write(AbortSignal.timeout(LAST_ROWS_MS)));
-}
-
-/** Whether the table recognises a repeated insert by its token. */
-async function deduplicates(database: Database): Promise<boolean> {
-  const [table] = await database.query<{ engine: string; definition: string }>(
-    sql`SELECT engine, create_table_query AS definition FROM system.tables
-      WHERE database = currentDatabase() AND name = 'http_events'`,
-  );
-  if (table === undefined || table.engine.startsWith("Replicated")) return true;
-  const window = /non_replicated_deduplication_window = (\d+)/.exec(
-    table.definition,
-  )?.[1];
-  return Number(window ?? 0) > 0;
 }
 
 /** Waits, at most until `signal` aborts. */

@@ -23,6 +23,14 @@ interface Producer {
   missing: number;
 }
 
+/** How far a producer came. */
+export interface Progress {
+  readonly name: string | number;
+  readonly highest: number;
+  /** Event time of its newest event, microseconds. */
+  readonly ts: number;
+}
+
 /** Follows any number of producers by name. */
 export class SequenceTracker {
   readonly #producers = new Map<string | number, Producer>();
@@ -33,6 +41,24 @@ export class SequenceTracker {
     let sum = this.#missingForgotten;
     for (const { missing } of this.#producers.values()) sum += missing;
     return sum;
+  }
+
+  /** How far each producer came. */
+  progress(): Progress[] {
+    return [...this.#producers].map(([name, { highest, ts }]) => ({
+      name,
+      highest,
+      ts,
+    }));
+  }
+
+  /** Goes on where an earlier process was: what is missing since then is counted. */
+  restore(progress: readonly Progress[]): void {
+    for (const { name, highest, ts } of progress) {
+      if (this.#producers.size >= PRODUCERS_MAX) return;
+      const seen = new Uint32Array(WINDOW / 32).fill(0xffff_ffff);
+      this.#producers.set(name, { highest, seen, ts, missing: 0 });
+    }
   }
 
   /** Whether this event is new. `ts` tells a restarted producer from a repeat. */

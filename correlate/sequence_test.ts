@@ -80,3 +80,19 @@ Deno.test("SequenceTracker forgets the producer heard longest ago, not what it m
   assert.equal(tracker.missing, 9);
   assert.ok(tracker.isNew("old", 11, 2), "it is a new one now");
 });
+
+Deno.test("SequenceTracker goes on where an earlier process was", () => {
+  const first = new SequenceTracker();
+  for (let seq = 1; seq <= 10; seq++) first.isNew(7, seq, seq);
+  const second = new SequenceTracker();
+  second.restore(JSON.parse(JSON.stringify(first.progress())));
+  assert.ok(!second.isNew(7, 10, 10), "a repetition");
+  assert.ok(second.isNew(7, 14, 14));
+  assert.equal(second.missing, 3);
+  assert.ok(second.isNew(8, 5, 5), "another producer");
+  assert.equal(second.missing, 3);
+  const third = new SequenceTracker();
+  third.restore(first.progress());
+  assert.ok(third.isNew(7, 1, 20), "the same number, another process");
+  assert.equal(third.missing, 0);
+});

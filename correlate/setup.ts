@@ -27,14 +27,23 @@ export function openConfiguredSpool({ spool }: Config, nowS: number): Spool {
 /** A spool that is flushed before much can be lost. */
 export class EagerSpool implements RowSink {
   readonly #spool: Spool;
+  readonly #flushed: () => void;
 
-  constructor(spool: Spool) {
+  /** `flushed` is called after each write of rows. */
+  constructor(spool: Spool, flushed: () => void) {
     this.#spool = spool;
+    this.#flushed = flushed;
   }
 
   append(line: string): void {
     this.#spool.append(line);
-    if (this.#spool.rowsPending >= PENDING_ROWS_MAX) this.#spool.flush();
+    if (this.#spool.rowsPending >= PENDING_ROWS_MAX) this.flush();
+  }
+
+  /** Writes what was appended. */
+  flush(): void {
+    this.#spool.flush();
+    this.#flushed();
   }
 }
 

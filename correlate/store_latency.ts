@@ -5,9 +5,13 @@
  * `tls_only` row from when it was made, since it is late by intent. Batches that an earlier
  * process left are not measured: nobody knows when their events arrived.
  *
+ * And how long from the capture of the ClientHello, for the first request of each connection: the
+ * whole way, sensor, web server and client included.
+ *
  * @module
  */
 import { Histogram } from "../lib/metrics.ts";
+import type { Joined } from "./join_options.ts";
 
 /** A quantile of the rows stored since the last reading. */
 export interface LatencyQuantile {
@@ -32,8 +36,17 @@ export class StoreLatency {
     buckets: BUCKETS_S,
     registers: [],
   });
+  readonly fromHello: Histogram = new Histogram({
+    name: "correlate_hello_to_row_seconds",
+    help:
+      "From the capture of a ClientHello to the row of its first request in the database",
+    buckets: BUCKETS_S,
+    registers: [],
+  });
   /** When the event of a row arrived, by the row's number modulo the length. */
   #arrivals = new Float64Array(ROWS_MIN);
+  /** When its ClientHello was captured, microseconds since the epoch; 0 if that is not measured. */
+  #hellos = new Float64Array(ROWS_MIN);
   /** Rows `from <= number < to` wait and are measured. */
   #from = 0;
   #to = 0;
@@ -41,22 +54,29 @@ export class StoreLatency {
   #stored = 0;
 
   /** A row was appended. Numbers count up; one that comes again takes the place of a lost row. */
-  appended(seq: number, arrivedMs: number): void {
+  appended(seq: number, arrivedMs: number, helloUs = 0): void {
     if (this.#from === this.#to || seq < this.#from) {
       this.#from = this.#to = seq;
     }
     // Behind rows that found no room here: measured again once all before them are stored.
     if (seq > this.#to) return;
     if (seq - this.#from >= this.#arrivals.length && !this.#grow()) return;
-    this.#arrivals[seq & (this.#arrivals.length - 1)] = arrivedMs;
+    const at = seq & (this.#arrivals.length - 1);
+    this.#arrivals[at] = arrivedMs;
+    this.#hellos[at] = helloUs;
     this.#to = seq + 1;
   }
 
   /** The database has `rows` rows from number `seq` on; it never gets the ones before them. */
-  stored({ seq, rows }: { seq: number; rows: number }, nowMs: number): void {
+  stored(
+    { seq, rows }: { seq: number; rows: number },
+    { nowMs, wallUs }: { nowMs: number; wallUs: number },
+  ): void {
     const end = Math.min(this.#to, seq + rows);
     for (let row = Math.max(this.#from, seq); row < end; row++) {
       this.#note((nowMs - this.#arrivalOf(row)) / 1000);
+      const helloUs = this.#hellos[row & (this.#hellos.length - 1)] ?? 0;
+      if (helloUs > 0) this.fromHello.observe((wallUs - helloUs) / 1_000_000);
     }
     this.#from = Math.max(this.#from, end);
   }
@@ -109,10 +129,25 @@ export class StoreLatency {
     const old = this.#arrivals;
     if (old.length >= ROWS_MAX) return false;
     const arrivals = new Float64Array(old.length * 2);
+    const hellos = new Float64Array(old.length * 2);
     for (let row = this.#from; row < this.#to; row++) {
-      arrivals[row & (arrivals.length - 1)] = this.#arrivalOf(row);
+      const at = row & (arrivals.length - 1);
+      arrivals[at] = this.#arrivalOf(row);
+      hellos[at] = this.#hellos[row & (old.length - 1)] ?? 0;
     }
     this.#arrivals = arrivals;
+    this.#hellos = hellos;
     return true;
   }
+}
+
+/** Older ones are of recorded traffic, whose way is not ours. */
+const HELLO_AGE_US_MAX = 60_000_000;
+
+/** When the ClientHello of a row was captured, if the row is one to measure; else 0. */
+export function measuredHello(joined: Joined, wallUs: number): number {
+  if (joined.match !== "conn" && joined.match !== "window") return 0;
+  if ((joined.request.req_idx ?? 0) > 0) return 0;
+  const { ts } = joined.handshake;
+  return ts <= wallUs && wallUs - ts < HELLO_AGE_US_MAX ? ts : 0;
 }
