@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { hasNetworks } from "../tests/support/network.ts";
 import { liveLoad, type LoadOptions } from "../tests/support/live_load.ts";
 
 const SECONDS = 60;
@@ -28,6 +29,11 @@ const LOADS: readonly (Pick<LoadOptions, "others" | "settings"> & {
 ];
 
 if (import.meta.main) {
+  if (!await hasNetworks()) {
+    // deno-lint-ignore no-console -- why there is no result
+    console.error("bench live: needs root and network namespaces");
+    Deno.exit(77);
+  }
   const [seconds = SECONDS, packetsPerSecond = PACKETS_PER_SECOND] = Deno.args
     .map(Number);
   for (const { name, ...load } of LOADS) {

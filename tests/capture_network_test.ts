@@ -15,6 +15,7 @@ import {
   Datagrams,
   dtlsRecord,
   initial,
+  ipFragments,
   withCookie,
 } from "./support/datagrams.ts";
 import {
@@ -506,6 +507,17 @@ const ENCAPSULATED: readonly Encapsulated[] = (() => {
       ),
       expected: { tunnel: ["l2tp"] },
     },
+    {
+      name: "fragments of IPv4",
+      packets: tcp(2015).flatMap((packet) => ipFragments(packet, 104)),
+      expected: {},
+    },
+    {
+      name: "fragments of IPv6",
+      packets: new Connection({ ...V6, sourcePort: 2016 }).client(0, stream)
+        .packets.flatMap((packet) => ipFragments(packet, 104)),
+      expected: { src_ip: V6.source as IpAddress },
+    },
   ];
 })();
 
@@ -533,7 +545,7 @@ Deno.test({
       // The kernel takes the outer tag away and libpcap puts it back, wanted or not.
       const wanted = ENCAPSULATED.filter(({ name, expected }) =>
         looks || expected.transport !== undefined || name === "no tag" ||
-        name === "a VLAN"
+        name === "a VLAN" || name.startsWith("fragments")
       );
       const events = await sensor.until(wanted.length);
       const found = events.toSorted((a, b) => a.src_port - b.src_port);
