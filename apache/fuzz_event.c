@@ -2,7 +2,7 @@
  * Requests made of a fuzzer's bytes through the event writer, for libFuzzer with AddressSanitizer
  * and UndefinedBehaviorSanitizer (clang).
  *
- *   make fuzz && .libs/fuzz_event -max_total_time=60
+ *   make fuzz && .libs/fuzz_event -max_total_time=60 -max_len=8192 -dict=fuzz_event.dict
  *
  * Each text is a block of its own on the heap, so that one byte too far is seen, and the buffer has
  * exactly the size of the event. A fault is an event that is not one JSON value in valid UTF-8, or

@@ -164,6 +164,7 @@ Deno.test(
     await using temporary = await temporaryFolder();
     const said = await run(`${APACHE}.libs/fuzz_event`, [
       `-max_total_time=${FUZZ_S}`,
+      `-dict=${APACHE}fuzz_event.dict`,
       "-max_len=8192",
       "-timeout=10",
       "-rss_limit_mb=1024",

@@ -578,8 +578,9 @@ JsonSockLogSocket \${JA4_FOLDER}/other.socket
       await curl([one, two, two], [...site.trust]);
     }
     const lines = await mine();
+    const seconds = (performance.now() - started) / 1000;
     ok(lines.some((line) => line.includes("Cannot send an event")));
-    ok(lines.length >= 3 && lines.length <= 5, lines.join("\n"));
+    ok(lines.length >= 2 && lines.length <= seconds + 1, lines.join("\n"));
     await using _receiver = new EventReceiver(site.socketPath);
     await eventually("the word that all is well", async () => {
       await curl([`${site.https}/`], [...site.trust]);
