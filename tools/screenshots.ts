@@ -1,0 +1,80 @@
+/**
+ * Pictures of every page for docs/images: both themes, as wide as a desk and as a phone, of a generated
+ * day in a store of its own.
+ *
+ *     deno task screenshots
+ *
+ * @module
+ */
+import type { Page } from "playwright-core";
+import { sql } from "../lib/sql.ts";
+import { startDashboard } from "../tests/support/journey.ts";
+import { userAgentHash } from "../web/data/paths.ts";
+
+const FOLDER = new URL("../docs/images/", import.meta.url);
+const SIZES = [
+  { width: 1440, height: 1000 },
+  { width: 390, height: 844 },
+] as const;
+/** Of WebP: text stays sharp, a picture has some 60 kB. */
+const QUALITY = 70;
+
+async function save(page: Page, name: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const { data } = await session.send("Page.captureScreenshot", {
+    format: "webp",
+    quality: QUALITY,
+  });
+  await Deno.writeFile(
+    new URL(`${name}.webp`, FOLDER),
+    Uint8Array.fromBase64(data),
+  );
+  await session.detach();
+}
+
+if (import.meta.main) {
+  await using dashboard = await startDashboard({ hours: 24, events: 20_000 });
+  const { base, db, worst } = dashboard;
+  const [agent] = await db.query<{ user_agent: string }>(
+    sql`SELECT user_agent FROM detections FINAL WHERE user_agent LIKE '%Chrome/%' ORDER BY score DESC LIMIT 1`,
+  );
+  const [print] = await db.query<{ ja4: string }>(
+    sql`SELECT ja4 FROM http_events WHERE startsWith(ja4, 't13d1516h2_8daaf6152771_')
+      GROUP BY ja4 ORDER BY count() DESC LIMIT 1`,
+  );
+  const range = "from=-24h";
+  const pages: readonly (readonly [name: string, path: string])[] = [
+    ["overview", `/?${range}`],
+    ["detections", "/detections"],
+    ["detection", `/detections/${worst.id}`],
+    ["address", `/ip/${worst.src_ip}?${range}`],
+    ["network", `/asn/64501?${range}`],
+    ["country", `/country/NL?${range}`],
+    ["ja4", `/ja4/${print?.ja4 ?? worst.ja4}?${range}`],
+    ["host", `/hosts/${worst.http_host}?${range}`],
+    ["user-agent", `/ua/${userAgentHash(agent?.user_agent ?? "")}?${range}`],
+    ["rules", `/rules?query=ja4:${worst.ja4}`],
+    ["explorer", `/explore?q=status:4xx&${range}`],
+    ["live", "/live"],
+    ["health", "/health"],
+  ];
+  await Deno.mkdir(FOLDER, { recursive: true });
+  for (const theme of ["light", "dark"] as const) {
+    for (const viewport of SIZES) {
+      await using tab = await dashboard.tab({ colorScheme: theme, viewport });
+      const { page } = tab;
+      await dashboard.enter(page, "/health");
+      for (const [name, path] of pages) {
+        const answer = await page.goto(base + path);
+        if (answer?.status() !== 200) {
+          throw new Error(`${path} answered ${answer?.status()}`);
+        }
+        await page.waitForLoadState("load");
+        await page.locator("[data-keys-ready], .live-pulse").first().waitFor({
+          state: "attached",
+        });
+        await save(page, `${name}-${theme}-${viewport.width}`);
+      }
+    }
+  }
+}
