@@ -78,7 +78,9 @@ Deno.test({
       others: "half_open",
     });
     checkLoad(result);
-    strictEqual(result.flowsHeld, flowsMax);
+    // A place or two of the table may never be hit.
+    ok(result.flowsHeld <= flowsMax, String(result.flowsHeld));
+    ok(result.flowsHeld > 0.99 * flowsMax, String(result.flowsHeld));
     ok(result.flowsEvicted > flowsMax, String(result.flowsEvicted));
   },
 });
