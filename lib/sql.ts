@@ -55,9 +55,27 @@ export class Sql {
   get params(): Record<string, Exclude<SqlValue, Typed>> {
     const values = this.parts.filter((part) => part instanceof Typed);
     return Object.fromEntries(
-      values.map((part, index) => [`p${index}`, part.value]),
+      values.map((part, index) => [`p${index}`, withoutDates(part.value)]),
     );
   }
+}
+
+/** What DateTime64(6) can hold: microseconds of 64 bits would do, its calendar ends here. */
+const FIRST_MS = Date.UTC(1900, 0, 1);
+const LAST_MS = Date.UTC(2299, 11, 31, 23, 59, 59, 999);
+
+/** Dates as texts of UTC: client-web writes one before 1970 so that the server cannot read it. */
+function withoutDates(
+  value: Exclude<SqlValue, Typed>,
+): Exclude<SqlValue, Typed> {
+  if (Array.isArray(value)) {
+    return (value as readonly Exclude<SqlValue, Typed>[]).map(withoutDates);
+  }
+  if (!(value instanceof Date)) return value;
+  const ms = value.getTime();
+  invariant(!Number.isNaN(ms), "a time that is none");
+  return new Date(Math.min(Math.max(ms, FIRST_MS), LAST_MS)).toISOString()
+    .replace("T", " ").replace("Z", "");
 }
 
 /** Builds a statement or a fragment; see the module. Fragments nest. */
@@ -120,7 +138,7 @@ function typeOf(value: Exclude<SqlValue, Typed>): string {
     case "number":
       return Number.isSafeInteger(value) ? "Int64" : "Float64";
   }
-  if (value instanceof Date) return "DateTime64(6)";
+  if (value instanceof Date) return "DateTime64(6, 'UTC')";
   invariant(Array.isArray(value), "a value of a type that cannot be bound");
   const elements = value as readonly SqlValue[];
   const types = new Set(elements.map((element) => {

@@ -15,8 +15,15 @@ Deno.test("sql binds each value with its type", () => {
   const day = new Date(0);
   check(
     sql`a = ${"x"} b = ${1} c = ${1.5} d = ${true} e = ${day} f = ${2n}`,
-    "a = {p0:String} b = {p1:Int64} c = {p2:Float64} d = {p3:Bool} e = {p4:DateTime64(6)} f = {p5:Int64}",
-    { p0: "x", p1: 1, p2: 1.5, p3: true, p4: day, p5: 2n },
+    "a = {p0:String} b = {p1:Int64} c = {p2:Float64} d = {p3:Bool} e = {p4:DateTime64(6, 'UTC')} f = {p5:Int64}",
+    {
+      p0: "x",
+      p1: 1,
+      p2: 1.5,
+      p3: true,
+      p4: "1970-01-01 00:00:00.000",
+      p5: 2n,
+    },
   );
 });
 
