@@ -68,7 +68,7 @@ export function EntityPage(data: EntityPageData): VNode {
         <h1>
           <bdi class={mono ? "mono wrap" : "wrap"}>{entityTitle(entity)}</bdi>
         </h1>
-        <CopyButton text={entity.value} label="value" />
+        <CopyButton text={printable(entity.value)} label="value" />
         {facts.ok && facts.value.as_org !== ""
           ? <span class="badge">{printable(facts.value.as_org)}</span>
           : null}

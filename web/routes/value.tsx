@@ -9,6 +9,7 @@ import {
   VALUE_FIELDS,
   valueActions,
 } from "../data/value_actions.ts";
+import { printable } from "../../lib/text.ts";
 import { define } from "../utils.ts";
 
 /** What can be done with a value: a page of links, which the menu of a value shows in place. */
@@ -51,7 +52,7 @@ export default define.page<typeof handler>((
           </li>
         ))}
         <li class="needs-script">
-          <button type="button" class="popup-item" data-copy={value}>
+          <button type="button" class="popup-item" data-copy={printable(value)}>
             Copy
           </button>
         </li>
@@ -59,7 +60,7 @@ export default define.page<typeof handler>((
           <button
             type="button"
             class="popup-item"
-            data-copy={termOf(field, value)}
+            data-copy={printable(termOf(field, value))}
           >
             Copy as query
           </button>
