@@ -80,8 +80,9 @@ function random(seed: number): () => number {
 }
 
 const next = random(7);
-const pick = <T>(from: readonly T[]): T =>
-  from[Math.floor(next() * from.length)] as T;
+function pick<T>(from: readonly T[]): T {
+  return from[Math.floor(next() * from.length)] as T;
+}
 
 /** Empty to a dozen pieces; one in a thousand is longer than a URL may be. */
 function hostileText(): string {
@@ -108,18 +109,20 @@ const NUMBERS = [
   -Infinity,
   NaN,
 ];
-const hostileNumber = (): number =>
-  next() < 0.3
+function hostileNumber(): number {
+  return next() < 0.3
     ? pick(NUMBERS)
     : next() < 0.5
     ? Math.floor((next() - 0.5) * 2000)
     : (next() - 0.5) * 10 ** Math.floor(next() * 30);
+}
 
 /** Milliseconds since the epoch, from 1900 to 2299: what DateTime64 holds. */
-const hostileTime = (): number =>
-  next() < 0.2
+function hostileTime(): number {
+  return next() < 0.2
     ? pick([0, 1, -1, -2208988800000, 10413791999999])
     : Math.floor((next() - 0.2) * 10 ** 13);
+}
 
 function hostileIp(): Uint8Array {
   const bytes = Uint8Array.from({ length: 16 }, () => Math.floor(next() * 256));
@@ -154,14 +157,20 @@ function pattern(text: string): string {
 }
 
 /** What arrives of a text: halves of characters cannot be sent. */
-const sent = (text: string): string => text.toWellFormed();
-const isAscii = (text: string): boolean => /^[\0-\x7f]*$/.test(text);
-const compareBytes = (a: Uint8Array, b: Uint8Array): number => {
+function sent(text: string): string {
+  return text.toWellFormed();
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (let i = 0; i < 16; i++) {
     if (a[i] !== b[i]) return (a[i] ?? 0) - (b[i] ?? 0);
   }
   return 0;
-};
+}
 
 const FILTERS: readonly Filter[] = [
   {
