@@ -313,6 +313,6 @@ if (import.meta.main) {
     ? JSON.parse(await Deno.readTextFile(RECORD)) as Recorded
     : none;
   const recorded = await measure(before);
-  await Deno.writeTextFile(RECORD, JSON.stringify(recorded, null, 1) + "\n");
+  await Deno.writeTextFile(RECORD, JSON.stringify(recorded, null, 2) + "\n");
   await Deno.writeTextFile(DOCUMENT, await conformanceDocument(recorded));
 }
