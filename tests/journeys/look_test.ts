@@ -23,6 +23,7 @@ interface Budget {
   readonly stylesheet: number;
   readonly document: number;
 }
+const PLAIN: Budget = { script: 16, stylesheet: 10, document: 6 };
 const ENTITY: Budget = { script: 26, stylesheet: 10, document: 14 };
 
 const ALL = Deno.env.get("JA4_TEST_LOOK") === "all";
@@ -63,6 +64,21 @@ async function pagesOf(
     ["/value?f=ip&v=203.0.113.1", ENTITY],
     ["/rules?query=ip:203.0.113.1", ENTITY],
     ["/health", { script: 16, stylesheet: 10, document: 6 }],
+    ["/explore?from=-24h", { script: 35, stylesheet: 10, document: 14 }],
+    ["/explore?from=-24h&q=status%3A4xx+or+-has%3Aja4&by=path&order=rare", {
+      script: 35,
+      stylesheet: 10,
+      document: 14,
+    }],
+    ["/live", ENTITY],
+    ["/views", PLAIN],
+    ["/settings", PLAIN],
+    ["/settings/tokens", PLAIN],
+    ["/users", PLAIN],
+    ["/users/admin", PLAIN],
+    ["/audit", PLAIN],
+    ["/help", PLAIN],
+    ["/docs/api", PLAIN],
   ];
 }
 
@@ -80,7 +96,7 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
           viewport: { width, height: 900 },
         });
         const { page } = tab;
-        await dashboard.enter(page, "/health");
+        await dashboard.enter(page, "/health", "admin");
         for (const [path] of pages) {
           await page.goto(base + path);
           assert.deepEqual(await axeFaults(page), [], path);
@@ -138,7 +154,7 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
   await t.step("weigh no more than their budgets", async () => {
     await using tab = await dashboard.tab();
     const { page } = tab;
-    await dashboard.enter(page, "/health");
+    await dashboard.enter(page, "/health", "admin");
     for (const [path, budget] of pages) {
       const weights = await weightsOf(page, base + path);
       for (const kind of ["script", "stylesheet", "document"] as const) {
@@ -246,6 +262,10 @@ Deno.test("pages of an empty store break no rule", WITH_BROWSER, async () => {
         "/ja4/t13d1516h2_8daaf6152771_b186095e22b6",
         "/rules",
         "/health",
+        "/explore",
+        "/live",
+        "/views",
+        "/settings",
       ]
     ) {
       await page.goto(dashboard.base + path);

@@ -1,5 +1,6 @@
 /** A small OpenID provider for tests: it says whatever a test has it say, signed as the test wants. @module */
 import { hashToken } from "../../lib/accounts.ts";
+import type { OidcOptions } from "../../web/auth/oidc.ts";
 
 /** What the next ID token holds and how it is made. */
 export interface Answer {
@@ -129,7 +130,9 @@ export async function startProvider(): Promise<Provider> {
 }
 
 /** How the dashboard is told of it. */
-export function oidcOptions({ issuer }: Pick<Provider, "issuer">) {
+export function oidcOptions(
+  { issuer }: Pick<Provider, "issuer">,
+): OidcOptions {
   return {
     issuer,
     clientId: CLIENT.id,
@@ -141,6 +144,9 @@ export function oidcOptions({ issuer }: Pick<Provider, "issuer">) {
   };
 }
 
+/** That a key may leave the machine: here it is made for a test. */
+const EXTRACTABLE = true;
+
 function makeKey(): Promise<CryptoKeyPair> {
   return crypto.subtle.generateKey(
     {
@@ -149,7 +155,7 @@ function makeKey(): Promise<CryptoKeyPair> {
       publicExponent: new Uint8Array([1, 0, 1]),
       hash: "SHA-256",
     },
-    true,
+    EXTRACTABLE,
     ["sign", "verify"],
   ) as Promise<CryptoKeyPair>;
 }

@@ -110,6 +110,8 @@ async function showHelp(dialog: HTMLDialogElement | null): Promise<void> {
     );
     const keys = page.getElementById("keys");
     if (keys === null) return;
+    const style = page.querySelector('link[href*="/work.css"]');
+    if (style !== null) document.head.append(document.importNode(style, true));
     dialog.append(document.importNode(keys, true));
   }
   dialog.showModal();
