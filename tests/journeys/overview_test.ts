@@ -220,6 +220,37 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
   });
 
   await t.step(
+    "the database slow: pages wait for it; paused: they stand, with a sentence in each panel",
+    async () => {
+      await using tab = await dashboard.tab();
+      const { page } = tab;
+      await dashboard.enter(page, "/?from=-6h");
+      const requests = await requestsShown(page);
+      Deno.kill(store.pid, "SIGSTOP");
+      const resume = setTimeout(() => Deno.kill(store.pid, "SIGCONT"), 1500);
+      try {
+        await page.goto(`${base}/?from=-6h`);
+        assert.ok(await requestsShown(page) >= requests);
+        assert.equal(await page.getByText("could not be loaded").count(), 0);
+      } finally {
+        clearTimeout(resume);
+        Deno.kill(store.pid, "SIGCONT");
+      }
+      Deno.kill(store.pid, "SIGSTOP");
+      try {
+        const answer = await page.goto(`${base}/asn/64501?from=-6h`, {
+          timeout: 60_000,
+        });
+        assert.equal(answer?.status(), 200);
+        await page.getByRole("heading", { name: "AS64501" }).waitFor();
+        assert.ok(await page.getByText("could not be loaded").count() > 3);
+      } finally {
+        Deno.kill(store.pid, "SIGCONT");
+      }
+    },
+  );
+
+  await t.step(
     "the database stopped: every page stands, says so, and claims nothing; it comes back by itself",
     async () => {
       await using tab = await dashboard.tab();
@@ -249,8 +280,19 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
         );
         await page.getByText("does not answer").first().waitFor();
       }
-      await page.goto(`${base}/?from=-6h`);
+      // What cannot be written is not said to be done.
       await store.restart();
+      await page.goto(`${base}/detections`);
+      await page.locator("input[name=id]").first().check();
+      await store.stop();
+      await page.getByRole("button", { name: "Archive" }).click();
+      await page.getByText("does not answer").first().waitFor();
+      assert.equal(await page.getByText("archived.").count(), 0);
+      await store.restart();
+      const [row] = await db.query<{ n: number }>(
+        sql`SELECT toUInt32(count()) AS n FROM triage_events`,
+      );
+      assert.equal(row?.n, 0);
       await page.goto(`${base}/?from=-6h`);
       await says(/^live$/);
       assert.ok(await requestsShown(page) > 0);

@@ -81,7 +81,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data: { view, ...data } }) => (
   <PageContext.Provider value={view}>
     <Head>
-      <link rel="stylesheet" href={asset("/inbox.css")} />
+      <link rel="stylesheet" href={asset("/detection.css")} />
       <title>Rules · JA4 Platform</title>
     </Head>
     <RulesPage {...data} />
