@@ -14,6 +14,7 @@ import { type ExitName, FatalError, messageOf } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";
 import { parseIp } from "../lib/ip.ts";
 import { evidencePieceBytes } from "../lib/limits.ts";
+import { pause } from "../lib/shutdown.ts";
 import { compileParser, Parser } from "../wasm/mod.ts";
 import type { CaptureConfig } from "./config.ts";
 import { kernelFilter, type Tunnel } from "./kernel_filter.ts";
@@ -31,6 +32,8 @@ const ROUTE_MS = 5000;
 const REOPEN_MS = { first: 250, longest: 5000 } as const;
 /** Time in which the kernel closes a block after its timeout, milliseconds. */
 const BLOCK_SLACK_MS = 50;
+/** Resolution of {@linkcode now}. */
+const CLOCK_US = 1000;
 const ROUTE = "route";
 
 /** What a {@linkcode Lane} is made of; plain data, as it is sent to a worker. */
@@ -87,9 +90,9 @@ export class Lane {
   readonly #sensor: Sensor;
   #capture: Capture | undefined;
   #facts: FileFacts | undefined;
-  /** rx_dropped of the interface when it was opened, and what it grew by on those before. */
-  #droppedBefore = 0;
-  #droppedOnOthers = 0;
+  /** rx_dropped of the interface when it was seen last, and all that it grew by. */
+  #deviceDrops = 0;
+  #deviceDropsSum = 0;
 
   private constructor(
     options: LaneOptions,
@@ -156,9 +159,7 @@ export class Lane {
 
   /** Closes the interface. */
   close(): void {
-    if (this.#capture === undefined) return;
-    this.#droppedOnOthers += this.#deviceDropsSinceOpen();
-    this.#capture[Symbol.dispose]();
+    this.#capture?.[Symbol.dispose]();
     this.#capture = undefined;
   }
 
@@ -184,9 +185,11 @@ export class Lane {
       filter,
       application: "ja4-platform capture",
     };
-    this.#droppedBefore = deviceDrops(name);
+    this.#deviceDrops = deviceDrops(name) ?? 0;
     // Until a thread has joined its group it gets packets that others of the group get too.
-    const since = fanoutGroup === undefined ? undefined : now();
+    const since = fanoutGroup === undefined
+      ? undefined
+      : now() + CLOCK_US as UnixMicros;
     this.#sensor.begin({ interface: name, linkType, since });
     this.#report({
       kind: "opened",
@@ -210,9 +213,13 @@ export class Lane {
   }
 
   /** libpcap knows what the hardware had no room for, not what the queue behind it had none for. */
-  #deviceDropsSinceOpen(): number {
+  #countDeviceDrops(): number {
     const count = deviceDrops(this.#facts?.interface ?? "");
-    return Math.max(0, count - this.#droppedBefore);
+    if (count !== undefined) {
+      this.#deviceDropsSum += Math.max(0, count - this.#deviceDrops);
+      this.#deviceDrops = count;
+    }
+    return this.#deviceDropsSum;
   }
 
   /** Reads packets until the signal (undefined) or the interface's failure (why). */
@@ -236,7 +243,9 @@ export class Lane {
       do {
         got = this.#sensor.read(capture);
         if (typeof got === "string") return got;
-      } while (got > 0 && !isDue(tickedMs, TICK_MS));
+      } while (
+        got > 0 && !isDue(tickedMs, TICK_MS) && performance.now() < endMs
+      );
       if (got === 0) {
         this.#report({ kind: "until", ts: (beganUs - holdUs) as UnixMicros });
       }
@@ -269,16 +278,14 @@ export class Lane {
   #reportTotals(): void {
     const totals = this.#sensor.totals();
     const { kernel } = totals;
-    const isOpen = this.#capture !== undefined;
-    const device = this.#droppedOnOthers +
-      (isOpen ? this.#deviceDropsSinceOpen() : 0);
     const interfaceDrops = this.#options.countsInterface
-      ? kernel.interfaceDrops + device
+      ? kernel.interfaceDrops + this.#countDeviceDrops()
       : 0;
     this.#report({
       kind: "totals",
       totals: { ...totals, kernel: { ...kernel, interfaceDrops } },
-      isUp: isOpen && !isDown(this.#facts?.interface ?? ""),
+      isUp: this.#capture !== undefined &&
+        !isDown(this.#facts?.interface ?? ""),
     });
   }
 }
@@ -287,11 +294,9 @@ function isDue(sinceMs: number, everyMs: number): boolean {
   return performance.now() - sinceMs >= everyMs;
 }
 
-/** Microseconds since the epoch, as the kernel stamps packets. */
+/** Microseconds since the epoch by the clock that the kernel stamps packets with, to a millisecond. */
 export function now(): UnixMicros {
-  return Math.round(
-    (performance.timeOrigin + performance.now()) * 1000,
-  ) as UnixMicros;
+  return Date.now() * 1000 as UnixMicros;
 }
 
 function filterOf(
@@ -336,24 +341,16 @@ function interfaceByRouteTo(text: string): string | undefined {
   }, parseIp(text.slice(ROUTE.length + 1)));
 }
 
-/** Packets that the kernel dropped between the interface and the captures; 0 for `any`. */
-function deviceDrops(name: string): number {
+/** Packets that the kernel dropped between the interface and the captures; unknown for `any`. */
+function deviceDrops(name: string): number | undefined {
   const text = kernelText(`/sys/class/net/${name}/statistics/rx_dropped`);
-  return text === undefined ? 0 : Number(text);
+  return text === undefined ? undefined : Number(text);
 }
 
 /** Whether the interface exists and is down; a loopback says neither. */
 function isDown(name: string): boolean {
   const state = kernelText(`/sys/class/net/${name}/operstate`)?.trim();
   return state === "down" || state === "lowerlayerdown";
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }
 
 /** What a thread answers that cannot go on. */

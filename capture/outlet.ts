@@ -6,6 +6,7 @@
  */
 import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { pause } from "../lib/shutdown.ts";
 import { Backlog, countLines, linesAfter } from "./backlog.ts";
 
 /** What an outlet writes to. */
@@ -259,12 +260,4 @@ export function openStdout(): Promise<Target> {
     write: (bytes) => Deno.stdout.write(bytes),
     close: () => {},
   });
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-/** SIGTERM and SIGINT as an AbortSignal. @module */
+/** SIGTERM and SIGINT as an AbortSignal, and waiting that one ends. @module */
 
 /** Listens for the two stop signals until disposed. */
 export interface Shutdown extends Disposable {
@@ -44,4 +44,18 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true })
   );
+}
+
+/** Waits `ms` milliseconds; ends early, without an error, when `signal` aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    resolve();
+  };
+  const timer = setTimeout(end, ms);
+  signal.addEventListener("abort", end);
+  return promise;
 }
