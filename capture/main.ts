@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { dropPrivileges, isRoot, kernelText } from "../ffi/libc.ts";
 import { checkFilter } from "../ffi/pcap.ts";
 import { FatalError } from "../lib/errors.ts";
@@ -23,6 +23,7 @@ import { statsEvent } from "./totals.ts";
 const ETHERNET = 1;
 /** Name of the files of evidence if no other is given. */
 const EVIDENCE_NAME = "capture.pcapng";
+const EVIDENCE_FOLDER = "/var/lib/ja4-platform/evidence";
 
 /** The program behind `deno task capture`. */
 export const program: Program<typeof captureSchema> = {
@@ -215,18 +216,31 @@ function checkOutlets({ socket, file, stdout }: CaptureConfig): void {
   );
 }
 
-/** Where evidence is kept, if it is: by the command line, else by the configuration. */
+/**
+ * Where evidence is kept, if it is: by the command line, else by the configuration.
+ *
+ * @throws {FatalError} `noPermission` if Deno does not let this process write there.
+ */
 function pathOfEvidence(
   { evidence }: CaptureConfig,
   option: unknown,
 ): string | undefined {
-  if (typeof option === "string") {
-    const path = resolve(option);
-    return join(dirname(path), basename(path) || EVIDENCE_NAME);
-  }
-  return evidence.folder === ""
+  const wanted = typeof option === "string"
+    ? resolve(option)
+    : evidence.folder === ""
     ? undefined
     : join(evidence.folder, EVIDENCE_NAME);
+  if (wanted === undefined) return undefined;
+  const folder = dirname(wanted);
+  const isAllowed = (["read", "write"] as const).every((name) =>
+    Deno.permissions.querySync({ name, path: folder }).state === "granted"
+  );
+  if (isAllowed) return wanted;
+  throw new FatalError(
+    "noPermission",
+    `Cannot keep evidence in "${folder}": --allow-read and --allow-write do not name it; ` +
+      `those of "deno task capture" name ${EVIDENCE_FOLDER}`,
+  );
 }
 
 /** @throws {FatalError} `noInput` or `noPermission` if nothing can be written there. */
@@ -236,28 +250,16 @@ function openEvidence(
   log: Logger,
 ): EvidenceRing {
   const folder = dirname(path);
-  const attempt = `Cannot keep evidence in "${folder}"`;
-  for (const name of ["read", "write"] as const) {
-    if (
-      Deno.permissions.querySync({ name, path: folder }).state !== "granted"
-    ) {
-      throw new FatalError(
-        "noPermission",
-        `${attempt}: the process is not allowed to; start it with --allow-${name}=${folder}`,
-      );
-    }
-  }
   try {
-    if (!Deno.statSync(folder).isDirectory) throw new Error("no folder");
     // Whether the user may write there shows before the first packet.
     Deno.removeSync(Deno.makeTempFileSync({ dir: folder, prefix: ".ja4-" }));
   } catch (thrown) {
-    const denied = thrown instanceof Deno.errors.PermissionDenied;
+    const isMissing = thrown instanceof Deno.errors.NotFound;
     throw new FatalError(
-      denied ? "noPermission" : "noInput",
-      denied
-        ? `${attempt}: the user may not write there`
-        : `${attempt}: there is no such folder`,
+      isMissing ? "noInput" : "noPermission",
+      `Cannot keep evidence in "${folder}": ${
+        isMissing ? "there is no such folder" : "the user may not write there"
+      }`,
       { cause: thrown },
     );
   }

@@ -146,19 +146,28 @@ Deno.test.each([
   {
     name: "a folder that is not there",
     path: (folder: string) => `${folder}/missing/case.pcapng`,
+    flags: ["-A"],
     code: 66,
     says: /there is no such folder/,
   },
   {
     name: "a folder in which the user may not write",
     path: (folder: string) => `${folder}/case.pcapng`,
+    flags: ["-A"],
     code: 77,
     says: /the user may not write there/,
+  },
+  {
+    name: "a folder that Deno keeps from it",
+    path: (folder: string) => `${folder}/case.pcapng`,
+    flags: ["-P=capture", "--allow-net", "--allow-read"],
+    code: 77,
+    says: /--allow-read and --allow-write do not name it/,
   },
 ])(
   "capture refuses to write into $name",
   inNetwork,
-  async ({ path, code, says }) => {
+  async ({ path, flags, code, says }) => {
     await using folder = await temporaryFolder();
     const config = `${folder.path}/capture.toml`;
     await Deno.writeTextFile(
@@ -167,7 +176,7 @@ Deno.test.each([
     );
     await Deno.chmod(folder.path, 0o755);
     const { code: ended, stderr } = await run(Deno.execPath(), [
-      ...["run", "-q", "-A", "capture/main.ts", "--config", config],
+      ...["run", "-q", ...flags, "capture/main.ts", "--config", config],
       ...["--write", path(folder.path)],
     ]);
     strictEqual(ended, code, stderr);
