@@ -1,12 +1,14 @@
 /**
  * How long the server takes for a page, on a generated day in a store of its own: GETs one after
- * another through the whole application, without a network. `ratio` compares the median with that of
+ * another through the whole application, without a network. `cpu` is what the store and the dashboard
+ * compute for one of them, which does not depend on how busy the machine is; `ratio` compares the median with that of
  * `SELECT 1`, so that figures of different machines can be laid side by side.
  *
  *     deno run -A bench/pages_bench.ts
  *
  * @module
  */
+import process from "node:process";
 import type { UnixMicros } from "../lib/events.ts";
 import { invariant } from "../lib/invariant.ts";
 import { sql } from "../lib/sql.ts";
@@ -41,6 +43,15 @@ function quantile(sorted: readonly number[], share: number): number {
 
 if (import.meta.main) {
   await using store = await startStore();
+  /** CPU of the store and of this process, milliseconds. */
+  const cpuMs = async (): Promise<number> => {
+    const stat = await Deno.readTextFile(`/proc/${store.pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const { user, system } = process.cpuUsage();
+    // Ticks of a hundredth of a second (proc(5), utime and stime).
+    return (Number(fields[11]) + Number(fields[12])) * 10 +
+      (user + system) / 1000;
+  };
   await using web = await startWeb(store);
   await using db = await store.database("ja4");
   await seedTraffic(db, {
@@ -48,8 +59,10 @@ if (import.meta.main) {
     events: EVENTS,
     end: Date.now() * 1000 as UnixMicros,
   });
-  const [worst] = await db.query<{ id: string; src_ip: string; ja4: string }>(
-    sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4 FROM detections FINAL
+  const [worst] = await db.query<
+    { id: string; src_ip: string; ja4: string; http_host: string }
+  >(
+    sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4, http_host FROM detections FINAL
       WHERE ja4 != '' ORDER BY severity DESC, score DESC LIMIT 1`,
   );
   invariant(worst !== undefined, "the generated day has no detection");
@@ -65,25 +78,31 @@ if (import.meta.main) {
       `/detections/${worst.id}`,
       `/ip/${worst.src_ip}?from=-24h`,
       `/ja4/${worst.ja4}?from=-24h`,
+      "/asn/64501?from=-24h",
+      "/country/DE?from=-24h",
+      `/hosts/${worst.http_host}?from=-24h`,
       "/health",
     ]
   ) {
+    const cpuBefore = await cpuMs();
     const times = await timesOf(async () => {
       const answer = await web.fetch(page, { headers: { cookie } });
       invariant(answer.status === 200, `${page} answered ${answer.status}`);
       await answer.bytes();
     });
+    const cpu = (await cpuMs() - cpuBefore) / (ROUNDS + 1);
     const p50 = quantile(times, 0.5);
     // deno-lint-ignore no-console -- the result is what this program is for
     console.log(JSON.stringify({
       name: `page ${
         page.replace(/\?.*/, "").replace(
-          /(?<=\/(?:detections|ip|ja4)\/).*/,
+          /(?<=\/(?:detections|ip|ja4|asn|country|hosts)\/).*/,
           "…",
         )
       }`,
       value: Number(p50.toFixed(1)),
       p95: Number(quantile(times, 0.95).toFixed(1)),
+      cpu: Number(cpu.toFixed(0)),
       unit: "ms",
       baseline: Number(base.toFixed(2)),
       ratio: Number((p50 / base).toFixed(1)),

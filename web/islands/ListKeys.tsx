@@ -6,7 +6,7 @@ import { keysOff, setKeysOff } from "../keys_off.ts";
 /** Where the cursor was when a form took the page away. */
 const PLACE = "ja4-list-place";
 
-/** What stands below the list; the keys that are left out are in docs/dashboard.md. */
+/** What stands below the list; the help has them all (keys.ts). */
 const HINTS: readonly (readonly [string, string])[] = [
   ["j k", "move"],
   ["x", "select"],
