@@ -6,6 +6,8 @@ import type { Spool } from "./spool.ts";
 
 /** How often the join is told the time and the outputs are flushed. */
 const TICK_MS = 10;
+/** A tick that comes later than this was held up. */
+const TICK_COUNTED_MS_MAX = 3 * TICK_MS;
 /** A batch is sealed at this size even if it could hold more rows. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
 
@@ -39,7 +41,7 @@ export class Clock {
   #lagMs = 0;
   /** Time in which inputs were not read: the join does not know of it. */
   #pausedMs = 0;
-  #blockedSinceMs: number | undefined;
+  #advancedMs = monotonicMs();
 
   constructor(config: Config, parts: Driven) {
     this.#config = config;
@@ -78,20 +80,19 @@ export class Clock {
   }
 
   /**
-   * While inputs are not read, nothing ends its waiting: the handshake may be there, unread. Their
-   * events keep their own times.
+   * Tells the join the time. Time in which inputs were not read does not count, be it that the spool
+   * is full or that this process did not get to run: the handshake that a request waits for may be
+   * there, unread.
    */
   #advance({ join }: Pipeline, nowMs: number): void {
-    if (this.#parts.spool?.blocked === true) {
-      this.#blockedSinceMs ??= nowMs;
-      return;
-    }
-    if (this.#blockedSinceMs !== undefined) {
-      const ms = nowMs - this.#blockedSinceMs;
-      this.#blockedSinceMs = undefined;
-      this.#pausedMs += ms;
-      join.paused(ms);
-    }
+    const elapsedMs = nowMs - this.#advancedMs;
+    this.#advancedMs = nowMs;
+    const counted = this.#parts.spool?.blocked === true
+      ? 0
+      : Math.min(elapsedMs, TICK_COUNTED_MS_MAX);
+    const pausedMs = elapsedMs - counted;
+    this.#pausedMs += pausedMs;
+    if (pausedMs > 0) join.paused(pausedMs);
     join.advance(nowMs - this.#pausedMs, wallUs());
   }
 

@@ -171,7 +171,7 @@ export async function runCorrelator(
     signal: reporting.signal,
   });
   const delivering = new AbortController();
-  const delivered = delivery?.run(delivering.signal) ?? Promise.resolve();
+  const delivered = delivery?.run(delivering.signal);
 
   if (snapshot !== undefined) removeSnapshot(snapshot);
   clock.start();
@@ -188,7 +188,7 @@ export async function runCorrelator(
         `Cannot read "${config.http.path}": ${reason}`,
       );
     }),
-    delivered,
+    ...(delivered === undefined ? [] : [delivered]),
   ]);
   try {
     await Promise.race([http.run(signal), faults]);

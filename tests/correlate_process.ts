@@ -18,14 +18,25 @@ export interface CorrelateProcess extends AsyncDisposable {
   kill(): Promise<void>;
   /** Asks it to stop; returns its exit code. */
   stop(): Promise<number>;
+  /** All metrics, as Prometheus reads them. */
+  metrics(): Promise<string>;
   /** The value of a metric without labels, or with `{name="value"}` as written. */
   metric(name: string): Promise<number>;
+}
+
+/** How a correlator is run. */
+export interface RunOptions {
+  /** Command line before `deno`: a program that runs what follows. */
+  readonly wrapper?: readonly string[];
+  /** Flags of `deno run`. @default all permissions */
+  readonly flags?: readonly string[];
 }
 
 /** Configures a correlator in `dir`; sections of `config` replace keys of the test's own. */
 export async function correlateIn(
   dir: string,
   config: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  { wrapper = [], flags = ["-A"] }: RunOptions = {},
 ): Promise<CorrelateProcess> {
   const port = freePort();
   const sections: Record<string, Readonly<Record<string, unknown>>> = {
@@ -43,6 +54,8 @@ export async function correlateIn(
   let reading: Promise<void> = Promise.resolve();
   let log = "";
 
+  const metrics = async (): Promise<string> =>
+    await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const end = async (signal: Deno.Signal): Promise<number> => {
     if (child === undefined) return 0;
     const { code } = await (child.kill(signal), child.status);
@@ -61,8 +74,12 @@ export async function correlateIn(
       return log;
     },
     async start(): Promise<void> {
-      const process = child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-q", "-A", "correlate/main.ts", "--config", file],
+      const command = [
+        ...[...wrapper, Deno.execPath(), "run", "-q", ...flags],
+        ...["correlate/main.ts", "--config", file],
+      ];
+      const process = child = new Deno.Command(command[0] ?? "", {
+        args: command.slice(1),
         cwd: ROOT,
         stdin: "null",
         stdout: "null",
@@ -90,9 +107,9 @@ export async function correlateIn(
       await end("SIGKILL");
     },
     stop: () => end("SIGTERM"),
+    metrics,
     async metric(name: string): Promise<number> {
-      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-      const line = (await response.text()).split("\n")
+      const line = (await metrics()).split("\n")
         .find((line) => line.startsWith(`${name} `));
       return Number(line?.slice(name.length + 1) ?? NaN);
     },
@@ -168,4 +185,27 @@ export class Sensor implements Disposable {
   [Symbol.dispose](): void {
     this.#connection?.close();
   }
+}
+
+/** Compiles the producers of tests/support/correlate_tools.c into `dir`; returns the program. */
+export async function correlateTools(dir: string): Promise<string> {
+  const program = `${dir}/correlate_tools`;
+  await compile(["-o", program, "correlate_tools.c"]);
+  return program;
+}
+
+/** Compiles tests/support/slow_disk.c into `dir`; returns the library to preload. */
+export async function slowDisk(dir: string): Promise<string> {
+  const library = `${dir}/slow_disk.so`;
+  await compile(["-shared", "-fPIC", "-o", library, "slow_disk.c", "-ldl"]);
+  return library;
+}
+
+async function compile(args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("gcc", {
+    args: ["-O2", "-Wall", "-Wextra", "-Werror", ...args],
+    cwd: new URL("support/", import.meta.url),
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
