@@ -55,10 +55,17 @@ APR_DECLARE_OPTIONAL_FN(char *, ssl_var_lookup,
                         (apr_pool_t *, server_rec *, conn_rec *, request_rec *, char *));
 APR_DECLARE_OPTIONAL_FN(int, ssl_is_https, (conn_rec *));
 
+/* What TLS 1.3 agreed on stays; earlier versions may negotiate again. */
+typedef enum { TLS_UNKNOWN, TLS_BEING_WRITTEN, TLS_KNOWN } tls_state;
+
 /* Of a client's connection, in its pool. */
 typedef struct {
     reqin_text json; /* From reqin_connection_json(). */
     const char *src_ip;
+    _Atomic tls_state tls; /* The three below are valid once it is TLS_KNOWN. */
+    bool tls_resumed;
+    char tls_cipher[64]; /* Up to the NUL. */
+    char tls_sni[256];
     _Atomic uint32_t requests;
     _Atomic(reqin_sender *) sender; /* Where its last request went; NULL before the first. */
     const server_rec *server;
@@ -329,15 +336,39 @@ static reqin_text tls_version(reqin_text protocol)
     return protocol;
 }
 
-static void fill_tls(request_rec *r, reqin_request *facts)
+/* For the later requests of the connection: streams of HTTP/2 are on several threads at once. */
+static void remember_tls(connection_state *connection, const reqin_request *facts)
+{
+    tls_state expected = TLS_UNKNOWN;
+
+    if (facts->tls_cipher.length >= sizeof connection->tls_cipher ||
+        facts->tls_sni.length >= sizeof connection->tls_sni ||
+        !atomic_compare_exchange_strong(&connection->tls, &expected, TLS_BEING_WRITTEN))
+        return;
+    apr_cpystrn(connection->tls_cipher, facts->tls_cipher.bytes, sizeof connection->tls_cipher);
+    apr_cpystrn(connection->tls_sni, facts->tls_sni.bytes, sizeof connection->tls_sni);
+    connection->tls_resumed = facts->tls_resumed;
+    atomic_store_explicit(&connection->tls, TLS_KNOWN, memory_order_release);
+}
+
+static void fill_tls(request_rec *r, connection_state *connection, reqin_request *facts)
 {
     if (ssl_is_https_fn == NULL || ssl_var_lookup_fn == NULL || !ssl_is_https_fn(r->connection))
         return;
     facts->https = true;
+    if (atomic_load_explicit(&connection->tls, memory_order_acquire) == TLS_KNOWN) {
+        facts->tls_version = reqin_text_of("1.3");
+        facts->tls_cipher = reqin_text_of(connection->tls_cipher);
+        facts->tls_sni = reqin_text_of(connection->tls_sni);
+        facts->tls_resumed = connection->tls_resumed;
+        return;
+    }
     facts->tls_version = tls_version(ssl_variable(r, "SSL_PROTOCOL"));
     facts->tls_cipher = ssl_variable(r, "SSL_CIPHER");
     facts->tls_sni = ssl_variable(r, "SSL_TLS_SNI");
     facts->tls_resumed = strcmp(ssl_variable(r, "SSL_SESSION_RESUMED").bytes, "Resumed") == 0;
+    if (strcmp(facts->tls_version.bytes, "1.3") == 0)
+        remember_tls(connection, facts);
 }
 
 /* The request target as sent. Where httpd refused the request line it did not take it apart. */
@@ -370,7 +401,7 @@ static reqin_text request_method(const request_rec *r)
 }
 
 /* Sends the event of the chain of requests that begins with `first`. */
-static void send_request(request_rec *first, const connection_state *connection,
+static void send_request(request_rec *first, connection_state *connection,
                          const request_state *state, const reqin_settings *settings, bool ended)
 {
     char stack[STACK_EVENT_SIZE];
@@ -406,7 +437,7 @@ static void send_request(request_rec *first, const connection_state *connection,
     facts.method = request_method(first);
     facts.target = request_target(first);
     facts.hostname = reqin_text_of(first->hostname);
-    fill_tls(first, &facts);
+    fill_tls(first, connection, &facts);
     facts.headers = state->headers;
     facts.header_count = state->count;
     facts.header_total = state->total;

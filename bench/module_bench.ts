@@ -2,14 +2,14 @@
  * What mod_reqin_log costs httpd: `deno task bench module`.
  *
  * Three servers, alike but for the module off, the module on, and mod_log_config writing the
- * combined log to a file instead. They take turns within each round and the medians are of rounds.
+ * combined log to a file instead. Requests go to them in turn, one by one, so that all meet the same
+ * noise; figures are medians of rounds.
  *
- * - CPU of httpd's children per request, and requests per second, for a small file, 10 KB over TLS and
- *   a handler that computes for 1 ms; keep-alive, one request at a time on a connection, nine headers as
- *   a browser sends them; a reader that keeps up. `send` pays for waking the reader.
+ * - CPU of httpd's children per request, and requests per second of clients that wait for each answer,
+ *   for a small file, 10 KB over TLS and a handler that computes for 1 ms; keep-alive, nine headers as a
+ *   browser sends them; a reader that keeps up. `send` pays for waking the reader.
  * - Latency of a request with no reader, one that is stopped, one that is slow, and one whose socket
- *   file was removed: requests go to the two servers in turn, one by one, so that both meet the same
- *   noise. Quantiles of a block of requests, medians of blocks.
+ *   file was removed.
  *
  * @module
  */
@@ -22,9 +22,11 @@ import {
   startHttpd,
 } from "../tests/support/httpd.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 15;
 /** Each with one request at a time: fewer than the shortest queue of the kernel holds. */
 const CONNECTIONS = 4;
+/** Between rounds and blocks: what they left behind, such as the pages of a log, is done meanwhile. */
+const PAUSE_MS = 500;
 /** Requests of each server in a block, whose quantiles are compared, and blocks. */
 const TIMED = 1000;
 const BLOCKS = 25;
@@ -38,14 +40,14 @@ interface Workload {
   readonly name: string;
   readonly path: string;
   readonly tls: boolean;
-  /** In one turn. */
+  /** To each server, in a round. */
   readonly requests: number;
 }
 
 const WORKLOADS: readonly Workload[] = [
-  { name: "small", path: "/small.html", tls: false, requests: 10_000 },
-  { name: "tls_10k", path: "/large.html", tls: true, requests: 5000 },
-  { name: "handler_1ms", path: "/handler", tls: false, requests: 500 },
+  { name: "small", path: "/small.html", tls: false, requests: 4000 },
+  { name: "tls_10k", path: "/large.html", tls: true, requests: 2000 },
+  { name: "handler_1ms", path: "/handler", tls: false, requests: 200 },
 ];
 
 function requestText(path: string): string {
@@ -183,31 +185,75 @@ async function exchange(
   }
 }
 
+/** One server in one round. */
 interface Turn {
   readonly cpuUs: number;
   readonly perSecond: number;
 }
 
-async function turn(
-  httpd: Httpd,
+const ARMS = ["off", "on", "log"] as const;
+
+/** `count` requests over a connection to each of `arms`, in turn; microseconds of each. */
+async function inTurn<Name extends Arm>(
+  servers: Readonly<Record<Name, Httpd>>,
+  connect: (httpd: Httpd) => Promise<Deno.Conn>,
+  { path, count, arms }: { path: string; count: number; arms: readonly Name[] },
+): Promise<Record<Name, number[]>> {
+  const request = new TextEncoder().encode(requestText(path));
+  const buffer = new Uint8Array(262_144);
+  const lines = [];
+  for (const arm of arms) {
+    const connection = await connect(servers[arm]);
+    lines.push({ arm, connection, times: [] as number[] });
+  }
+  for (let i = 0; i < count; i++) {
+    // In any order, so that none always finds the caches of the same other.
+    const first = Math.floor(Math.random() * lines.length);
+    const step = Math.random() < 0.5 ? 1 : lines.length - 1;
+    for (let k = 0; k < lines.length; k++) {
+      const line = lines[(first + k * step) % lines.length];
+      if (line === undefined) continue;
+      const startMs = performance.now();
+      await exchange(line.connection, request, buffer);
+      line.times.push((performance.now() - startMs) * 1000);
+    }
+  }
+  for (const { connection } of lines) connection.close();
+  return Object.fromEntries(
+    lines.map(({ arm, times }) => [arm, times]),
+  ) as Record<Name, number[]>;
+}
+
+/** A round of `workload`: all servers at once. */
+async function round(
+  servers: Servers,
   connect: (httpd: Httpd) => Promise<Deno.Conn>,
   { path, requests }: Workload,
-): Promise<Turn> {
-  const request = new TextEncoder().encode(requestText(path));
-  const before = await childrenCpu(httpd.pid);
-  const startMs = performance.now();
-  await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
-    using connection = await connect(httpd);
-    const buffer = new Uint8Array(262_144);
-    for (let i = 0; i < requests / CONNECTIONS; i++) {
-      await exchange(connection, request, buffer);
-    }
-  }));
-  const seconds = (performance.now() - startMs) / 1000;
-  return {
-    cpuUs: (await childrenCpu(httpd.pid) - before) / requests,
-    perSecond: requests / seconds,
+): Promise<Record<Arm, Turn>> {
+  const cpu = () =>
+    Promise.all(ARMS.map((arm) => childrenCpu(servers[arm].pid)));
+  const before = await cpu();
+  const count = requests / CONNECTIONS;
+  const times = await Promise.all(
+    Array.from(
+      { length: CONNECTIONS },
+      () => inTurn(servers, connect, { path, count, arms: ARMS }),
+    ),
+  );
+  const after = await cpu();
+  const turn = (arm: Arm, i: number): Turn => {
+    const waitedUs = times.flatMap((each) => each[arm])
+      .reduce((sum, us) => sum + us, 0);
+    return {
+      cpuUs: ((after[i] ?? 0) - (before[i] ?? 0)) / requests,
+      perSecond: requests / (waitedUs / 1e6 / CONNECTIONS),
+    };
   };
+  return { off: turn("off", 0), on: turn("on", 1), log: turn("log", 2) };
+}
+
+function pause(): Promise<void> {
+  return new Promise((done) => setTimeout(done, PAUSE_MS));
 }
 
 function print(
@@ -239,7 +285,6 @@ async function measureCost(
   { socketPath, caCerts }: { socketPath: string; caCerts: string[] },
 ): Promise<void> {
   const reader = await startReader(socketPath);
-  const arms = ["off", "on", "log"] as const;
   let requests = 0;
   for (const workload of WORKLOADS) {
     const connect = workload.tls
@@ -247,13 +292,12 @@ async function measureCost(
         Deno.connectTls({ hostname: "localhost", port, caCerts })
       : ({ port }: Httpd) => Deno.connect({ hostname: "127.0.0.1", port });
     const turns: Record<Arm, Turn[]> = { off: [], on: [], log: [] };
-    for (let round = 0; round <= ROUNDS; round++) {
-      for (const arm of arms) {
-        const one = await turn(servers[arm], connect, workload);
-        if (arm === "on") requests += workload.requests;
-        // The first round warms up.
-        if (round > 0) turns[arm].push(one);
-      }
+    for (let i = 0; i <= ROUNDS; i++) {
+      await pause();
+      const one = await round(servers, connect, workload);
+      requests += workload.requests + CONNECTIONS;
+      // The first warms up.
+      if (i > 0) ARMS.forEach((arm) => turns[arm].push(one[arm]));
     }
     const cpu = (arm: Arm) => median(turns[arm].map(({ cpuUs }) => cpuUs));
     const paired = (arm: Arm, of: (turn: Turn) => number) =>
@@ -282,6 +326,7 @@ async function measureCost(
     }
   }
   const taken = await reader.end();
+  // Requests and ends of connections.
   print({
     name: "module_events_taken",
     value: taken,
@@ -289,33 +334,6 @@ async function measureCost(
     baseline: requests,
     ratio: taken / requests,
   });
-}
-
-/** Microseconds that requests to both servers took, one by one in turn. */
-async function latencies(
-  servers: Servers,
-): Promise<{ off: number[]; on: number[] }> {
-  const request = new TextEncoder().encode(requestText("/small.html"));
-  const times: Record<"off" | "on", number[]> = { off: [], on: [] };
-  const buffer = new Uint8Array(65_536);
-  const connect = ({ port }: Httpd) =>
-    Deno.connect({ hostname: "127.0.0.1", port });
-  using off = await connect(servers.off);
-  using on = await connect(servers.on);
-  const one = async (arm: "off" | "on"): Promise<void> => {
-    const startMs = performance.now();
-    await exchange(arm === "off" ? off : on, request, buffer);
-    times[arm].push((performance.now() - startMs) * 1000);
-  };
-  for (let i = 0; i < TIMED; i++) {
-    // Who goes first changes, so that neither always finds the caches of the other.
-    const [first, second] = i % 2 === 0
-      ? ["off", "on"] as const
-      : ["on", "off"] as const;
-    await one(first);
-    await one(second);
-  }
-  return times;
 }
 
 /** Latency where the reader fails. */
@@ -339,8 +357,17 @@ async function measureLatency(
   } as const;
   for (const [state, start] of Object.entries(states)) {
     const reader = await start();
-    const blocks: { off: number[]; on: number[] }[] = [];
-    for (let i = 0; i < BLOCKS; i++) blocks.push(await latencies(servers));
+    const blocks: Record<"off" | "on", number[]>[] = [];
+    for (let i = 0; i < BLOCKS; i++) {
+      await pause();
+      blocks.push(
+        await inTurn(
+          servers,
+          ({ port }) => Deno.connect({ hostname: "127.0.0.1", port }),
+          { path: "/small.html", count: TIMED, arms: ["off", "on"] as const },
+        ),
+      );
+    }
     if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
     await reader?.end();
     await Deno.remove(socketPath).catch(() => {}); // it was not there

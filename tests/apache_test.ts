@@ -104,6 +104,35 @@ Deno.test(
 );
 
 Deno.test(
+  "every request of a connection has what TLS agreed on",
+  HTTPD,
+  async () => {
+    await using site = await startSite();
+    await using receiver = new EventReceiver(site.socketPath);
+    const urls = Array.from({ length: 5 }, (_, i) => `${site.https}/${i}`);
+    const versions = [["--http1.1"], ["--http2"], ["--http2", "--parallel"]];
+    let sent = 0;
+    for (const version of [["--tlsv1.3"], ["--tls-max", "1.2"]]) {
+      for (const args of versions) {
+        await curl(urls, [...site.trust, ...version, ...args]);
+        const events = await receiver.waitForRequests(sent += urls.length);
+        const old = version[0] === "--tls-max";
+        for (const event of events.slice(-urls.length)) {
+          equal(
+            [event.tls_version, event.tls_sni, event.tls_resumed],
+            [old ? "1.2" : "1.3", "localhost", Boolean(0)],
+          );
+          equal(
+            /^(ECDHE-|TLS_)/.exec(event.tls_cipher ?? "")?.[1],
+            old ? "ECDHE-" : "TLS_",
+          );
+        }
+      }
+    }
+  },
+);
+
+Deno.test(
   "header_names keep order and case; a repeated header stands at its first place",
   HTTPD,
   async () => {
