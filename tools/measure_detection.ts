@@ -1,10 +1,17 @@
 /**
  * How well does the detector tell bots from people? Draws of labelled generated traffic through the
- * real path: the correlator, the store, `deno task evaluate`. One JSON line a draw, then the means.
+ * real correlator, store and detector. One JSON line a draw, then the means.
  *
  *     deno run -A tools/measure_detection.ts 201 202 203
  *     deno run -A tools/measure_detection.ts --rough 201 202 203      # people harder to tell from bots
- *     deno run -A tools/measure_detection.ts --unfamiliar 204 205 206 # other people, site and bots
+ *     deno run -A tools/measure_detection.ts --unfamiliar 301 302 303 # other people, site and bots
+ *     deno run -A tools/measure_detection.ts --sparse 201 202 203     # a third of the people, rough
+ *     deno run -A tools/measure_detection.ts --unfamiliar --labels 200 301 302 # after a simulated review
+ *     deno run -A tools/measure_detection.ts --unfamiliar --requests-only 301  # the applicative model alone
+ *     deno task measure                                               # all of docs/detection.md
+ *
+ * With --labels, an oracle answers the review queue, batch by batch; windows of actors that were
+ * labelled count neither before nor after.
  *
  * Intervals are the 5th and 95th percentile of 200 resamplings of actors.
  *
@@ -13,12 +20,23 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
+import * as v from "valibot";
+import { detectorOptions, schema } from "../detect/config.ts";
+import { Detector } from "../detect/detector.ts";
 import { Random } from "../detect/random.ts";
-import type { UnixMicros } from "../lib/events.ts";
+import { writeLabel } from "../detect/review.ts";
+import { writeQueue } from "../detect/review_queue.ts";
+import { startTemporaryStore } from "../detect/temporary_store.ts";
+import type { Database } from "../lib/clickhouse.ts";
+import type { IpAddress, RequestEvent, UnixMicros } from "../lib/events.ts";
+import { httpEventColumns } from "../lib/http_events.ts";
+import { insertRowsMax } from "../lib/limits.ts";
+import { sql } from "../lib/sql.ts";
 import { quality } from "../tests/detect/quality.ts";
 import { GOOD_BOT_NETWORKS } from "./traffic/bots.ts";
 import { generateTraffic } from "./traffic/generate.ts";
-import { joinTraffic, writeLines } from "./traffic/join.ts";
+import { joinTraffic } from "./traffic/join.ts";
 import { roughen } from "./traffic/roughen.ts";
 import type { Label, Traffic } from "./traffic/recorder.ts";
 import { generateUnfamiliar } from "./traffic/unfamiliar.ts";
@@ -30,6 +48,8 @@ const RESAMPLINGS = 200;
 interface Scored {
   readonly window_start: string;
   readonly src_ip: string;
+  readonly ja4: string;
+  readonly http_host: string;
   readonly score: number;
   readonly alert: boolean;
 }
@@ -38,50 +58,130 @@ interface Scored {
 type Measured = Record<string, number>;
 
 /** How the traffic of a draw is made. */
-type Kind = "plain" | "rough" | "unfamiliar";
+export type Kind = "plain" | "rough" | "sparse" | "unfamiliar";
 
 function trafficOf(seed: number, kind: Kind): Traffic {
   const options = { seed, hours: 24, events: 120_000, end: END };
   if (kind === "unfamiliar") return generateUnfamiliar(options);
   const traffic = generateTraffic(options);
-  return kind === "rough" ? roughen(traffic, seed) : traffic;
+  if (kind === "plain") return traffic;
+  const rough = roughen(traffic, seed);
+  return kind === "rough" ? rough : sparse(rough, seed);
+}
+
+/** A small site: a third of its people, all of its bots. */
+function sparse(traffic: Traffic, seed: number): Traffic {
+  const random = new Random(seed ^ 0x7000_0007);
+  const stays = new Map<string, boolean>();
+  const kept = [...traffic.labels.keys()].filter((i) => {
+    const { label, actor } = traffic.labels[i] as Label;
+    return label !== "human" ||
+      stays.getOrInsertComputed(actor, () => random.uniform() < 1 / 3);
+  });
+  return {
+    handshakes: traffic.handshakes,
+    requests: kept.map((i) => traffic.requests[i] as RequestEvent),
+    labels: kept.map((i) => traffic.labels[i] as Label),
+  };
 }
 
 /** A scored window and who made it. */
-interface Labelled extends Scored {
+export interface Labelled extends Scored {
   readonly truth: Label;
 }
 
-async function measure(seed: number, kind: Kind): Promise<Labelled[]> {
-  const folder = await Deno.makeTempDir({ prefix: "ja4-measure-" });
-  try {
-    const traffic = trafficOf(seed, kind);
-    await writeLines(`${folder}/events`, await joinTraffic(traffic));
-    await Deno.writeTextFile(
-      `${folder}/bots`,
-      GOOD_BOT_NETWORKS.map(({ prefix, name }) => `${prefix},${name}\n`)
-        .join(""),
-    );
-    const { success } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-q",
-        "-A",
-        new URL("../detect/evaluate.ts", import.meta.url).pathname,
-        `${folder}/events`,
-        "--scores",
-        `${folder}/scores`,
-        "--bots",
-        `${folder}/bots`,
-      ],
-    }).output();
-    if (!success) throw new Error(`evaluate failed on draw ${seed}`);
-    const rows = (await Deno.readTextFile(`${folder}/scores`)).trim()
-      .split("\n").map((line) => JSON.parse(line) as Scored);
-    return withTruth(rows, traffic.labels);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+/** Options of a measurement. */
+export interface MeasureOptions {
+  readonly kind: Kind;
+  /** Labels that a simulated review gives; 0 for none. */
+  readonly labels: number;
+  /** Whether the applicative model scores every window. */
+  readonly requestsOnly: boolean;
+}
+
+/** Scores one draw in a store of its own, by the real correlator and detector. */
+export async function measure(
+  seed: number,
+  { kind, labels, requestsOnly }: MeasureOptions,
+): Promise<Labelled[]> {
+  const traffic = trafficOf(seed, kind);
+  const events = await joinTraffic(traffic);
+  await using store = await startTemporaryStore();
+  const db = store.database;
+  await db.insertRows("ref_bots", GOOD_BOT_NETWORKS.map((one) => ({ ...one })));
+  await db.command(sql`SYSTEM RELOAD DICTIONARY dict_bots`);
+  let from = Infinity;
+  for (let at = 0; at < events.length; at += insertRowsMax) {
+    const batch = events.slice(at, at + insertRowsMax);
+    from = batch.reduce((least, { ts }) => Math.min(least, ts), from);
+    await db.insert("http_events", httpEventColumns(batch), batch.length);
   }
+  const detector = new Detector(db, {
+    ...detectorOptions(v.parse(schema, {})),
+    ...(requestsOnly
+      ? { models: new Set(["applicative", "declared", "app"] as const) }
+      : {}),
+  });
+  const whole = {
+    from: Math.floor(from / HOUR_US) * HOUR_US as UnixMicros,
+    to: END + 1 as UnixMicros,
+  };
+  const score = async () => {
+    await detector.learn(whole);
+    await detector.score(whole, { now: Date.now() * 1000 as UnixMicros });
+    return withTruth(
+      await db.query<Scored>(
+        sql`
+SELECT formatDateTime(window_start, '%FT%TZ') AS window_start, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip,
+  score, alert, toString(ja4) AS ja4, http_host
+FROM scores FINAL WHERE model != '' OR traffic_class = 'verified' OR alert`,
+      ),
+      traffic.labels,
+    );
+  };
+  const before = await score();
+  if (labels === 0) return before;
+  const labelled = await review(db, before, labels);
+  return (await score()).filter(({ truth }) => !labelled.has(truth.actor));
+}
+
+/** Answers the review queue by the truth, until there are so many labels. Returns the actors that were seen. */
+async function review(
+  db: Database,
+  rows: readonly Labelled[],
+  labels: number,
+): Promise<Set<string>> {
+  const truth = new Map(rows.map((row) => [keyOf(row), row.truth]));
+  const seen = new Set<string>();
+  for (let given = 0; given < labels;) {
+    const batch = await writeQueue(db, END + given as UnixMicros);
+    if (batch.length === 0) break;
+    for (const question of batch.slice(0, labels - given)) {
+      const start = new Date(question.window_start / 1000).toISOString();
+      const known = truth.get(keyOf({ ...question, window_start: start }));
+      if (known === undefined) throw new Error("A question about nobody");
+      seen.add(known.actor);
+      await writeLabel(db, {
+        ...question,
+        src_ip: question.src_ip as IpAddress,
+        label: known.label,
+        scope: "window",
+        actor: "oracle",
+        note: "",
+        days: 365,
+        now: END + given++ as UnixMicros,
+      });
+    }
+  }
+  return seen;
+}
+
+function keyOf(
+  row: Pick<Scored, "window_start" | "src_ip" | "ja4" | "http_host">,
+): string {
+  return `${
+    Date.parse(row.window_start)
+  } ${row.src_ip} ${row.ja4} ${row.http_host}`;
 }
 
 function withTruth(
@@ -122,6 +222,7 @@ function judge(rows: readonly Labelled[]): Measured {
     bot_windows: bots.length,
     pr_auc: found.ap,
     recall_at_1pct_fpr: found.recallAt1,
+    recall_at_01pct_fpr: found.recallAt01,
     alert_precision: alerts.filter(isBot).length / alerts.length,
     alert_recall: alertShare(bots),
     recall_easy: tier("easy"),
@@ -155,6 +256,14 @@ function byClass(rows: readonly Labelled[]): {
   };
 }
 
+const INTERVALS = [
+  "pr_auc",
+  "recall_at_1pct_fpr",
+  "recall_at_01pct_fpr",
+  "alert_precision",
+  "alert_recall",
+];
+
 /** 5th and 95th percentile of the mean over the draws, when the actors of each are drawn anew. */
 function intervals(
   draws: readonly (readonly Labelled[])[],
@@ -177,7 +286,7 @@ function intervals(
       Math.floor(share * RESAMPLINGS)
     ] as number;
   return Object.fromEntries(
-    ["pr_auc", "recall_at_1pct_fpr", "alert_precision", "alert_recall"].map(
+    INTERVALS.map(
       (name) => [name, [at(name, 0.05), at(name, 0.95)]],
     ),
   );
@@ -205,18 +314,44 @@ function print(measured: object): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-const kind = Deno.args.includes("--rough")
-  ? "rough"
-  : Deno.args.includes("--unfamiliar")
-  ? "unfamiliar"
-  : "plain";
-const seeds = Deno.args.filter((argument) => !argument.startsWith("--"));
-const draws: Labelled[][] = [];
-for (const seed of seeds.length > 0 ? seeds : ["201", "202", "203"]) {
-  const rows = await measure(Number(seed), kind);
-  print({ seed: Number(seed), ...judge(rows) });
-  draws.push(rows);
+/** Figures of some draws together. */
+export function summarise(draws: readonly (readonly Labelled[])[]): {
+  mean: Measured;
+  interval: Record<string, number[]>;
+  recall_at_1pct_fpr: Measured;
+  false_alarms: Measured;
+} {
+  return {
+    mean: meanOf(draws.map(judge)),
+    interval: intervals(draws),
+    ...byClass(draws.flat()),
+  };
 }
-print({ mean: meanOf(draws.map(judge)) });
-print({ interval: intervals(draws) });
-print(byClass(draws.flat()));
+
+async function run(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rough: { type: "boolean" },
+      sparse: { type: "boolean" },
+      unfamiliar: { type: "boolean" },
+      "requests-only": { type: "boolean" },
+      labels: { type: "string", default: "0" },
+    },
+  });
+  const kinds = ["rough", "sparse", "unfamiliar"] as const;
+  const options: MeasureOptions = {
+    kind: kinds.find((kind) => values[kind]) ?? "plain",
+    labels: Number(values.labels),
+    requestsOnly: values["requests-only"] ?? false,
+  };
+  const draws: Labelled[][] = [];
+  for (const seed of positionals.length > 0 ? positionals : ["201"]) {
+    const rows = await measure(Number(seed), options);
+    print({ seed: Number(seed), ...judge(rows) });
+    draws.push(rows);
+  }
+  print(summarise(draws));
+}
+
+if (import.meta.main) await run();

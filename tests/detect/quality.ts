@@ -1,6 +1,6 @@
 /** How well scores order labelled rows. Equal scores count as one group, as in scikit-learn. @module */
 
-/** Areas and a recall, each 0..1. */
+/** Areas and recalls, each 0..1. */
 export interface Quality {
   /** Area under the ROC curve. */
   readonly roc: number;
@@ -8,6 +8,8 @@ export interface Quality {
   readonly ap: number;
   /** Recall at a false-positive rate of at most 1 %. */
   readonly recallAt1: number;
+  /** At 0.1 %. */
+  readonly recallAt01: number;
 }
 
 /** `labels`: 1 = what is looked for. `scores`: higher = more of it. */
@@ -25,6 +27,7 @@ export function quality(
   let area = 0;
   let ap = 0;
   let recallAt1 = 0;
+  let recallAt01 = 0;
   for (let i = 0; i < order.length;) {
     const value = score(order[i] as number);
     let j = i;
@@ -38,7 +41,8 @@ export function quality(
     fp += misses;
     if (hits > 0) ap += hits / positives * (tp / (tp + fp));
     if (fp / negatives <= 0.01) recallAt1 = tp / positives;
+    if (fp / negatives <= 0.001) recallAt01 = tp / positives;
     i = j;
   }
-  return { roc: area / (positives * negatives), ap, recallAt1 };
+  return { roc: area / (positives * negatives), ap, recallAt1, recallAt01 };
 }
