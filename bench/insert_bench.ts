@@ -10,55 +10,18 @@
  *
  * @module
  */
-import process from "node:process";
 import type { Database } from "../lib/clickhouse.ts";
-import type { CorrelatedEvent, UnixMicros } from "../lib/events.ts";
+import type { CorrelatedEvent } from "../lib/events.ts";
 import { httpEventColumns } from "../lib/http_events.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { sql } from "../lib/sql.ts";
 import { Migrator } from "../store/migrator.ts";
+import { cpuUs, median, report } from "./store_meter.ts";
 import { migratorOptions, startStore } from "../tests/support/store.ts";
-import { generateTraffic } from "../tools/traffic/generate.ts";
-import { joinTraffic } from "../tools/traffic/join.ts";
+import { correlatedEvents } from "../tests/support/store_events.ts";
 
 const ROUNDS = 7;
 const COMMAND = "deno run -A bench/insert_bench.ts";
-/** Kernel clock ticks a second of /proc/PID/stat: 100 on every Linux that Deno runs on. */
-const TICKS = 100;
-
-/** CPU microseconds that this process and process `pid` have used. */
-function cpuUs(pid: number): number {
-  const { user, system } = process.cpuUsage();
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // proc(5): after the name in parentheses, utime and stime are the 12th and 13th field.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return user + system + ticks * 1e6 / TICKS;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly baseline: number;
-}
-
-function report({ name, value, unit, baseline }: Figure): void {
-  const line = {
-    name,
-    value: Math.round(value),
-    unit,
-    baseline: Math.round(baseline),
-    ratio: Number((value / baseline).toFixed(2)),
-    command: COMMAND,
-  };
-  Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(line)}\n`));
-}
-
 /** The events as objects for JSONEachRow, read back from the table itself. */
 async function asObjects(
   database: Database,
@@ -111,16 +74,8 @@ async function measureDisk(
 }
 
 async function main(): Promise<void> {
-  const traffic = generateTraffic({
-    seed: 1,
-    hours: 20,
-    events: insertRowsMax,
-    end: Date.parse("2026-11-02T23:00:00Z") * 1000 as UnixMicros,
-  });
   // One day, so that a block is one part.
-  const day = Date.parse("2026-11-02T00:00:00Z") * 1000;
-  const events = (await joinTraffic(traffic)).filter(({ ts }) => ts >= day)
-    .slice(0, insertRowsMax);
+  const events = await correlatedEvents(insertRowsMax);
   const rows = events.length;
   await using store = await startStore({ migrate: false });
   await using system = await store.database("ja4", "system");
@@ -146,14 +101,14 @@ async function main(): Promise<void> {
       value: rows / spent.native * 1e6,
       unit,
       baseline: rows / spent.json * 1e6,
-    });
+    }, COMMAND);
   }
   report({
     name: "disk_bytes_per_1000_rows",
     value: disk / rows * 1000,
     unit: "bytes",
     baseline: json / rows * 1000,
-  });
+  }, COMMAND);
 }
 
 if (import.meta.main) await main();

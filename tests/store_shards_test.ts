@@ -104,7 +104,7 @@ const QUERIES: Readonly<Record<string, Sql>> = {
         toString(min(first_seen)) AS first FROM clients_1h GROUP BY ja4, user_agent ORDER BY n DESC, ja4, user_agent LIMIT 50`,
   "facts of a window":
     sql`SELECT toString(src_ip) AS ip, toString(ja4) AS ja4, http_host, toString(requests) AS n, documents, assets, probes_hit
-      FROM window_facts(win = 3600, from = ${`${EVENTS_DAY} 00:00:00`}, to = ${`${EVENTS_DAY} 23:59:59`}, cold = 20)
+      FROM window_facts(win = 3600, from = ${`${EVENTS_DAY} 00:00:00`}, to = ${`${EVENTS_DAY} 23:59:59`}, cold = 20, every = 1)
       ORDER BY window_start, ip, ja4, http_host`,
   "catalogue": sql`SELECT count() AS n FROM ja4_catalog FINAL`,
   "name of a JA4":

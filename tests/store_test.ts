@@ -7,6 +7,8 @@ import {
 } from "../lib/clickhouse.ts";
 import { eventually, freePort, temporaryFolder } from "../lib/testing.ts";
 import { type Sql, sql, typed } from "../lib/sql.ts";
+import { FatalError } from "../lib/errors.ts";
+import { loadLibrary } from "../store/library.ts";
 import { APP_TABLES, SECRET_TABLES } from "../store/server_config.ts";
 import { startStore } from "./support/store.ts";
 
@@ -378,16 +380,131 @@ Deno.test("the server says in one line why it cannot start", async () => {
     assert.match(ended.stderr, want);
     assert.equal(ended.stderr.trimEnd().split("\n").length, 1, ended.stderr);
   }
-  const missing = await run({
-    JA4_LIBCHDB: file,
+  const secret = `${folder.path}/secret`;
+  await Deno.writeTextFile(secret, "short");
+  const cluster = {
     JA4_STORE__DIR: dir,
     JA4_STORE__LISTEN: listen,
+    JA4_CLUSTER__SHARDS: '["127.0.0.1:1", "127.0.0.1:2"]',
+    JA4_CLUSTER__SECRET_FILE: secret,
+  };
+  const weak = await run(cluster);
+  assert.equal(weak.code, 66, weak.stderr);
+  assert.match(
+    weak.stderr,
+    /secret of the cluster in ".*": it has less than 16 characters/,
+  );
+  await Deno.writeTextFile(secret, crypto.randomUUID());
+  const elsewhere = await run({
+    ...cluster,
+    JA4_CLUSTER__LISTEN: "127.0.0.2:9000",
   });
+  assert.equal(elsewhere.code, 78, elsewhere.stderr);
+  assert.match(
+    elsewhere.stderr,
+    /must have the address of \[store\] listen, 127\.0\.0\.1/,
+  );
+  const cold = await run({
+    JA4_STORE__DIR: dir,
+    JA4_STORE__LISTEN: listen,
+    JA4_STORE__COLD_DIR: `${file}/cold`,
+  });
+  assert.equal(cold.code, 78, cold.stderr);
+  assert.match(cold.stderr, /Cannot use ".*cold" for old rows/);
+});
+
+Deno.test("the server says what is wrong with the library, or that there is none for the platform", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/libchdb.so`;
+  const start = (): ReturnType<typeof run> =>
+    run({
+      JA4_LIBCHDB: file,
+      JA4_STORE__DIR: `${folder.path}/store`,
+      JA4_STORE__LISTEN: `127.0.0.1:${freePort()}`,
+    });
+  const missing = await start();
   assert.equal(missing.code, 69, missing.stderr);
   assert.match(
     missing.stderr,
-    /^ja4-store: Cannot load the embedded database ".*file": .*\nRun "deno install"/,
+    /^ja4-store: Cannot load the embedded database ".*libchdb\.so": .*\nRun "deno install"/,
   );
+  await Deno.writeTextFile(file, "not a library");
+  const damaged = await start();
+  assert.equal(damaged.code, 69, damaged.stderr);
+  assert.match(
+    damaged.stderr,
+    /Cannot load the embedded database .*\nRun "deno install"/,
+  );
+  for (
+    const { source, want } of [
+      {
+        source: "int other(void) { return 0; }",
+        want: /Cannot load the embedded database .*chdb_version/,
+      },
+      {
+        source:
+          'const char *chdb_version(void) { return "25.8.1.1"; } void chdb_query_cmdline(void) {} void chdb_result_error(void) {} void chdb_destroy_query_result(void) {}',
+        want: /it is ClickHouse "25\.8\.1\.1", and 26\.7 or newer is needed/,
+      },
+    ]
+  ) {
+    await Deno.writeTextFile(`${folder.path}/l.c`, source);
+    const { success } = await new Deno.Command("cc", {
+      args: ["-shared", "-fPIC", "-o", file, `${folder.path}/l.c`],
+    }).output();
+    assert(success, "a library is compiled");
+    const ended = await start();
+    assert.equal(ended.code, 69, ended.stderr);
+    assert.match(ended.stderr, want);
+  }
+  assert.throws(
+    () => loadLibrary("aarch64-apple-darwin"),
+    (thrown) =>
+      thrown instanceof FatalError && thrown.exit === "unavailable" &&
+      /is packaged for x86_64-unknown-linux-gnu, and this is aarch64-apple-darwin: name a libchdb\.so/
+        .test(thrown.message),
+  );
+});
+
+Deno.test("a disk that is too full refuses rows, and the rest goes on", async () => {
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
+  {
+    await using store = await startStore({ dir });
+    await using database = await store.database("ja4");
+    await database.insertRows("triage_events", [{ detection_id: "D-0" }]);
+  }
+  // As if there were room for nothing more: the server keeps a tebibyte free.
+  const env = { JA4_STORE__KEEP_FREE_MB: "1048576" };
+  await using store = await startStore({ dir, migrate: false, env });
+  await using database = await store.database("ja4");
+  await assert.rejects(
+    database.insertRows("triage_events", [{ detection_id: "D-1" }]),
+    (thrown) =>
+      thrown instanceof DatabaseError && thrown.code === 243 &&
+      thrown.retry === "in_doubt",
+  );
+  assert.deepEqual(
+    await database.query(sql`SELECT detection_id FROM triage_events`),
+    [{ detection_id: "D-0" }],
+  );
+});
+
+Deno.test("the memory of one query and of all is bounded", async () => {
+  await using store = await startStore({
+    migrate: false,
+    env: { JA4_STORE__QUERY_MEMORY_MB: "128" },
+  });
+  await using database = await store.database("ja4", "system");
+  await assert.rejects(
+    database.query(sql`SELECT uniqExact(number) AS n FROM numbers(20000000)`),
+    (thrown) => thrown instanceof DatabaseError && thrown.code === 241,
+  );
+  const rows = await database.query<{ value: string }>(
+    sql`SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'`,
+  );
+  assert.deepEqual(rows, [{ value: String(3072 * 2 ** 20) }]);
+  assert(await database.ping());
 });
 
 Deno.test("a query that is aborted ends on the server too", async () => {

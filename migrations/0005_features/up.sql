@@ -1,12 +1,12 @@
 CREATE TABLE IF NOT EXISTS {{db}}.learned_paths {{on_cluster}}
 (
-    http_host  LowCardinality(String),
-    url_path   String CODEC(ZSTD(3)),
+    http_host  LowCardinality(String) COMMENT 'Host header',
+    url_path   String COMMENT 'Path' CODEC(ZSTD(3)),
     bits       Float32 COMMENT '-log2 of the share of addresses that fetched it',
     is_sign_in Bool COMMENT 'Forms sent there were refused to several networks',
-    learned_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    learned_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When it was learned; the newest row holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(learned_at)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(learned_at)}}
 ORDER BY (http_host, url_path)
 TTL toDateTime(learned_at) + INTERVAL 8 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000
@@ -15,12 +15,12 @@ COMMENT 'How popular the documents of each host are among its visitors; rebuilt 
 CREATE TABLE IF NOT EXISTS {{db}}.learned_pairs {{on_cluster}}
 (
     relation  LowCardinality(String) COMMENT 'Which property is given which, such as ua_given_ja4',
-    key       String CODEC(ZSTD(3)),
-    value     String CODEC(ZSTD(3)),
+    key       String COMMENT 'The property that is given' CODEC(ZSTD(3)),
+    value     String COMMENT 'The property seen with it' CODEC(ZSTD(3)),
     network   UInt64 COMMENT 'Hash of a /24 or /48 with one TCP window',
-    last_seen SimpleAggregateFunction(max, DateTime('UTC'))
+    last_seen SimpleAggregateFunction(max, DateTime('UTC')) COMMENT 'When last'
 )
-ENGINE = {{replicated:AggregatingMergeTree}}
+ENGINE = {{replicated_global:AggregatingMergeTree}}
 ORDER BY (relation, key, value, network)
 TTL last_seen + INTERVAL 42 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000

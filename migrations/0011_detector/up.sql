@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.detector_cycles {{on_cluster}}
     model_id    LowCardinality(String) COMMENT 'Model that was in force',
     rev         UInt64 COMMENT 'Microseconds of the write'
 )
-ENGINE = {{replicated:MergeTree}}
+ENGINE = {{replicated_global:MergeTree}}
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (instance, rev)
 TTL toDateTime(started_at) + INTERVAL {{agg_days}} DAY DELETE
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.detector_settings {{on_cluster}}
     deleted UInt8 DEFAULT 0 COMMENT '1: the configuration file holds again',
     rev   UInt64 COMMENT 'Microseconds of the write; the newest row of a name holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev, deleted)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev, deleted)}}
 ORDER BY name
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'What analysts set, before the configuration file';
@@ -53,12 +53,12 @@ CREATE TABLE IF NOT EXISTS {{db}}.labels {{on_cluster}}
     header_order String COMMENT 'Its header order' CODEC(ZSTD(3)),
     http_host    LowCardinality(String) COMMENT 'Its host',
     window_start DateTime('UTC') COMMENT 'Its start',
-    note         String COMMENT 'Why' CODEC(ZSTD(3)),
+    note         String COMMENT 'Free text of the analyst' CODEC(ZSTD(3)),
     expires_at   DateTime('UTC') COMMENT 'It says nothing of traffic after this',
     deleted      UInt8 DEFAULT 0 COMMENT '1: taken back',
     rev          UInt64 COMMENT 'Microseconds of the write; the newest row of an id holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev, deleted)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev, deleted)}}
 ORDER BY id
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'What analysts said of windows; the detector learns weights of it';
@@ -78,7 +78,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.review_queue {{on_cluster}}
     user_agent   String COMMENT 'Its User-Agent' CODEC(ZSTD(3)),
     reasons      Array(LowCardinality(String)) COMMENT 'Features that weigh most in it'
 )
-ENGINE = {{replicated:ReplacingMergeTree}}
+ENGINE = {{replicated_global:ReplacingMergeTree}}
 PARTITION BY toYYYYMM(toDateTime(intDiv(batch, 1000000), 'UTC'))
 ORDER BY (batch, position)
 TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL 30 DAY DELETE
@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.model_states {{on_cluster}}
     gate     String COMMENT 'JSON: figures of the gate' CODEC(ZSTD(3)),
     rev      UInt64 COMMENT 'Microseconds of the write; the newest row of a model holds'
 )
-ENGINE = {{replicated:MergeTree}}
+ENGINE = {{replicated_global:MergeTree}}
 ORDER BY (model_id, rev)
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Append-only: what became of each model and why';
@@ -109,7 +109,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.model_drift {{on_cluster}}
     windows  UInt32 COMMENT 'Windows of people of that day',
     rev      UInt64 COMMENT 'Microseconds of the write; the newest row of a day and feature holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, feature)
 TTL day + INTERVAL {{agg_days}} DAY DELETE
@@ -123,10 +123,10 @@ CREATE TABLE IF NOT EXISTS {{db}}.browser_releases {{on_cluster}}
     ua_version UInt16 COMMENT 'Its version',
     first_seen DateTime64(6, 'UTC') COMMENT 'First request',
     networks   UInt32 COMMENT 'Networks it was seen from when it was recognised',
-    note       String COMMENT 'For a person' CODEC(ZSTD(3)),
+    note       String COMMENT 'Free text of the analyst' CODEC(ZSTD(3)),
     rev        UInt64 COMMENT 'Microseconds of the write; the newest row of a JA4 and browser holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
 ORDER BY (ja4, ua_family)
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'New JA4s that turned out to be releases of browsers';
@@ -140,7 +140,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.bot_names {{on_cluster}}
     expires_at DateTime('UTC') COMMENT 'Asked again after this',
     rev        UInt64 COMMENT 'Microseconds of the write; the newest row of an address and bot holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
 ORDER BY (src_ip, bot)
 TTL expires_at + INTERVAL 7 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000
@@ -165,7 +165,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.alerts {{on_cluster}}
     past_opens  Array(DateTime64(6, 'UTC')) COMMENT 'Those times',
     rev         UInt64 COMMENT 'Microseconds of the write; the newest row of an id holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
 ORDER BY id
 TTL toDateTime(last_seen) + INTERVAL {{agg_days}} DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000
@@ -184,7 +184,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.alert_deliveries {{on_cluster}}
     created_at DateTime64(6, 'UTC') COMMENT 'When it was due first',
     rev       UInt64 COMMENT 'Microseconds of the write; the newest row of a notification and output holds'
 )
-ENGINE = {{replicated:ReplacingMergeTree(rev)}}
+ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
 ORDER BY (output, id)
 TTL toDateTime(created_at) + INTERVAL 90 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000
@@ -199,7 +199,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.retro_runs {{on_cluster}}
     summary   String COMMENT 'JSON: counts' CODEC(ZSTD(3)),
     diff      String COMMENT 'JSON array: alerts that appear, vanish or change, up to a thousand' CODEC(ZSTD(3))
 )
-ENGINE = {{replicated:MergeTree}}
+ENGINE = {{replicated_global:MergeTree}}
 ORDER BY (ts, id)
 TTL toDateTime(ts) + INTERVAL {{agg_days}} DAY DELETE
 SETTINGS non_replicated_deduplication_window = 1000
