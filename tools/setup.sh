@@ -108,6 +108,8 @@ check_all() {
   need test wanted libclang-rt-19-dev compiler-rt has_file "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" "/usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a"
   # The fuzz targets: libFuzzer's own sources are C++.
   need test required g++ gcc-c++ has_command g++
+  need test required wrk wrk has_command wrk
+  need test required nghttp2-client nghttp2 has_command h2load
   need test required git git has_command git
   need test wanted procps procps-ng has_command ps
   # For `task wasm` where rustup's toolchain lacks the wasm32 target. Debian's name for them.
