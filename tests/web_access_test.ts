@@ -3,11 +3,18 @@ import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { ROLES } from "../lib/accounts.ts";
 import { PERMISSIONS } from "../web/auth/permissions.ts";
-import { toPattern } from "../web/fresh/paths.ts";
 import { startStore } from "./support/store.ts";
 import { ORIGIN, startWeb } from "./support/web.ts";
 
 const ROUTES = new URL("../web/routes/", import.meta.url).pathname;
+
+/** Pattern of a route's file: `/users/[login]` is `/users/:login`, `/net/[...prefix]` is `/net/:prefix*`. */
+function toPattern(id: string): string {
+  const path = id.replace(/\/index$/, "")
+    .replaceAll(/\[\.{3}(\w+)\]/g, ":$1*")
+    .replaceAll(/\[(\w+)\]/g, ":$1");
+  return path === "" ? "/" : path;
+}
 
 /** Every route and the methods that its file answers. */
 async function routesOfTheTree(): Promise<Map<string, string[]>> {

@@ -52,5 +52,12 @@ function withoutBase(request: Request, base: string): Request {
     return request;
   }
   url.pathname = url.pathname.slice(base.length) || "/";
-  return new Request(url, request);
+  const { method, headers, body } = request;
+  // By its parts: a copy of the whole would tie itself to the life of the first request's signal.
+  return new Request(url, {
+    method,
+    headers,
+    redirect: "manual",
+    ...(body === null ? {} : { body, duplex: "half" } as RequestInit),
+  });
 }

@@ -98,6 +98,14 @@ http {
   };
 }
 
+/** A certificate of localhost that nobody but itself has signed: PATH.pem and PATH.key. */
+export function makeServerCertificate(path: string): Promise<void> {
+  return makeCertificate(path, "/CN=localhost", [
+    "-addext",
+    "subjectAltName=DNS:localhost,IP:127.0.0.1",
+  ]);
+}
+
 async function makeCertificate(
   path: string,
   subject: string,
