@@ -123,7 +123,7 @@ CREATE TABLE IF NOT EXISTS {{db}}.browser_releases {{on_cluster}}
     ua_version UInt16 COMMENT 'Its version',
     first_seen DateTime64(6, 'UTC') COMMENT 'First request',
     networks   UInt32 COMMENT 'Networks it was seen from when it was recognised',
-    note       String COMMENT 'Free text of the analyst' CODEC(ZSTD(3)),
+    note       String COMMENT 'For a person' CODEC(ZSTD(3)),
     rev        UInt64 COMMENT 'Microseconds of the write; the newest row of a JA4 and browser holds'
 )
 ENGINE = {{replicated_global:ReplacingMergeTree(rev)}}
