@@ -109,7 +109,7 @@ Deno.test("PathAttribution.attribute() adds up to the path length and has the si
   for (const planted of [0, 3, 5]) {
     const row = data.slice(0, columns);
     row[planted] = 9;
-    const share = explained.attribute(row);
+    const share = explained.attribute(row, 1);
     const sum = share.reduce((a, b) => a + b, 0);
     const score = scoreRows(forest, row, 1)[0] as number;
     const got = scoreOfPath(forest, explained.meanPath - sum);
@@ -117,7 +117,7 @@ Deno.test("PathAttribution.attribute() adds up to the path length and has the si
     assert.equal(share.indexOf(Math.max(...share)), planted);
     assert.ok((share[planted] as number) > 0);
   }
-  const usual = explained.attribute(new Float32Array(columns));
+  const usual = explained.attribute(new Float32Array(columns), 1);
   assert.ok(
     usual.reduce((a, b) => a + b, 0) < 0,
     "the middle of the cloud is less anomalous than the mean",

@@ -17,7 +17,7 @@ const REFERENCE_ROWS_MAX = 8192;
 export class PathAttribution {
   readonly #forest: Forest;
   /** What the step to each node costs of the path, over the number of trees; 0 below short branches. */
-  readonly #lost: Float64Array;
+  readonly #lost: Float32Array;
   /** Mean path length of the reference, averaged over the trees. */
   readonly meanPath: number;
 
@@ -30,7 +30,7 @@ export class PathAttribution {
       Math.min(rows, REFERENCE_ROWS_MAX),
     );
     const { trees, depth } = forest;
-    this.#lost = expected.map((value, at) => {
+    this.#lost = Float32Array.from(expected, (value, at) => {
       const i = at & ((1 << (depth + 1)) - 1);
       return i < 2
         ? 0
@@ -43,32 +43,44 @@ export class PathAttribution {
     this.meanPath = sum / trees;
   }
 
-  /** Path length lost to each column, averaged over the trees. */
-  attribute(row: Float32Array): Float64Array<ArrayBuffer> {
+  /**
+   * Path length lost to each column, averaged over the trees: row-major, as `data`. Tree by tree for
+   * a block of rows, so that the tree stays in the first-level cache.
+   */
+  attribute(data: Float32Array, rows: number): Float64Array<ArrayBuffer> {
     const { trees, depth, columns, node } = this.#forest;
     const lost = this.#lost;
-    const keys = keysOf(row, columns);
-    const share = new Float64Array(columns);
-    for (let tree = 0; tree < trees; tree++) {
-      const base = tree << depth;
-      let i = 1;
-      for (let level = 0; level < depth; level++) {
-        const slot = (base + i) << 1;
-        const column = node[slot] as number;
-        const next = (i << 1) |
-          (((node[slot + 1] as number) - (keys[column] as number)) >>> 31);
-        share[column] = (share[column] as number) +
-          (lost[(base << 1) + next] as number);
-        i = next;
+    const keys = keysOf(data, rows * columns);
+    const share = new Float64Array(rows * columns);
+    for (let first = 0; first < rows; first += BLOCK) {
+      const end = Math.min(first + BLOCK, rows) * columns;
+      for (let tree = 0; tree < trees; tree++) {
+        const base = tree << depth;
+        for (let row = first * columns; row < end; row += columns) {
+          let i = 1;
+          for (let level = 0; level < depth; level++) {
+            const slot = (base + i) << 1;
+            const at = row + (node[slot] as number);
+            i = (i << 1) |
+              (((node[slot + 1] as number) - (keys[at] as number)) >>> 31);
+            share[at] = (share[at] as number) +
+              (lost[(base << 1) + i] as number);
+          }
+        }
       }
     }
     return share;
   }
 }
 
-function keysOf(row: Float32Array, columns: number): Int32Array {
-  const bits = new Int32Array(row.buffer, row.byteOffset, columns);
-  return bits.map(sortKey);
+/** Rows whose keys and shares lie beside one tree in a first-level cache. */
+const BLOCK = 32;
+
+function keysOf(values: Float32Array, length: number): Int32Array {
+  const bits = new Int32Array(values.buffer, values.byteOffset, length);
+  const keys = new Int32Array(length);
+  for (let i = 0; i < length; i++) keys[i] = sortKey(bits[i] as number);
+  return keys;
 }
 
 /**

@@ -98,9 +98,17 @@ export class ReferenceModel {
     this.base = scoreOfEvidence(this.#meanEvidence);
   }
 
-  /** Scores one window; its features in the order and units of FEATURES. */
-  score(values: Float32Array): ModelScore {
-    return this.#scoreRow(values, rescaled(values));
+  /** Scores windows: row-major, rows x FEATURES.length, in the units of FEATURES. */
+  score(values: Float32Array, rows: number): ModelScore[] {
+    const shares = this.#attribution.attribute(rescaled(values), rows);
+    return Array.from(
+      { length: rows },
+      (_, row) =>
+        this.#scoreRow(
+          values.subarray(row * WIDTH, (row + 1) * WIDTH),
+          shares.subarray(row * WIDTH, (row + 1) * WIDTH),
+        ),
+    );
   }
 
   /** Weighted bits of each feature of one window, in the order of FEATURES. */
@@ -113,8 +121,11 @@ export class ReferenceModel {
     return this.#tails.standing(column, value);
   }
 
-  #scoreRow(values: Float32Array, scaled: Float32Array): ModelScore {
-    const contributions = this.#attribution.attribute(scaled);
+  /** `contributions`: the forest's shares, which become those of the score. */
+  #scoreRow(
+    values: Float32Array,
+    contributions: Float64Array<ArrayBuffer>,
+  ): ModelScore {
     const shortfall = sum(contributions);
     const bits = this.#tails.bits(values);
     const bitSum = sum(bits);

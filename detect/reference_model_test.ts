@@ -6,17 +6,6 @@ import { type ModelScore, ReferenceModel } from "./reference_model.ts";
 
 const WIDTH = FEATURES.length;
 
-/** Scores of all rows. */
-function scoreAll(
-  reference: ReferenceModel,
-  values: Float32Array,
-): ModelScore[] {
-  return Array.from(
-    { length: values.length / WIDTH },
-    (_, row) => reference.score(values.slice(row * WIDTH, (row + 1) * WIDTH)),
-  );
-}
-
 /** People: every feature spread, most of them at zero for most, as in real windows. */
 function people(rows: number, seed: number): Float32Array<ArrayBuffer> {
   const random = new Random(seed);
@@ -41,7 +30,7 @@ Deno.test("ReferenceModel: base and contributions add up to the score", () => {
   for (let row = 0; row < 100; row++) {
     for (let k = 0; k <= row % 7; k++) values[row * WIDTH + 3 * k + 1] = 90;
   }
-  for (const scored of scoreAll(reference, values)) {
+  for (const scored of reference.score(values, 300)) {
     const sum = scored.contributions.reduce((a, b) => a + b, reference.base);
     assert.ok(Math.abs(sum - scored.score) < 1e-9);
     assert.ok(scored.score >= 0 && scored.score < 1);
@@ -52,8 +41,8 @@ Deno.test("ReferenceModel: base and contributions add up to the score", () => {
 Deno.test("ReferenceModel: equal anchors and seeds score alike", () => {
   const values = people(50, 3);
   assert.deepEqual(
-    scoreAll(model(300).model, values),
-    scoreAll(model(300).model, values),
+    model(300).model.score(values, 50),
+    model(300).model.score(values, 50),
   );
 });
 
@@ -64,7 +53,8 @@ Deno.test("ReferenceModel: of 400 planted rows the feature is among the top thre
     const values = people(1, 1000 + row);
     const column = row % WIDTH;
     values[column] = 400;
-    const { contributions, score } = reference.score(values);
+    const [scored] = reference.score(values, 1);
+    const { contributions, score } = scored as ModelScore;
     const top = [...contributions.keys()].sort((a, b) =>
       (contributions[b] as number) - (contributions[a] as number)
     ).slice(0, 3);
@@ -79,7 +69,8 @@ Deno.test("ReferenceModel: a usual value never speaks for a bot where the plante
   const { model: reference } = model(600);
   const usual = new Float32Array(WIDTH);
   for (let j = 0; j < WIDTH; j++) usual[j] = reference.standing(j, 0).p50;
-  const { contributions } = reference.score(usual);
+  const [scored] = reference.score(usual, 1);
+  const { contributions } = scored as ModelScore;
   assert.ok(contributions.every((share) => share <= 1e-9));
 });
 
@@ -90,7 +81,8 @@ Deno.test("ReferenceModel: more of what is unusual never lowers the score", () =
   for (const planted of [0, 1, 2, 4, 8, 16]) {
     const row = values.slice();
     for (let k = 0; k < planted; k++) row[k] = 400;
-    const { score } = reference.score(row);
+    const [scored] = reference.score(row, 1);
+    const { score } = scored as ModelScore;
     assert.ok(score >= last - 0.02, `${planted} planted`);
     last = score;
   }

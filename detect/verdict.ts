@@ -70,7 +70,7 @@ export function judge(
   options: VerdictOptions,
 ): WindowVerdict[] {
   const { values } = featureMatrix(windows, model.learned);
-  return windows.map((facts, row) => {
+  const compared = windows.map((facts, row) => {
     const features = values.subarray(row * WIDTH, (row + 1) * WIDTH);
     const bot = botStanding(
       { ...facts, listed: facts.bot_name },
@@ -81,9 +81,14 @@ export function judge(
       models: options.models,
     });
     for (const name of leftOut) features[COLUMN[name]] = 0;
-    const scored = bot.verified === "" && facts.requests > 0 &&
-      name !== undefined;
-    const own = scored ? reference.score(features) : UNSCORED;
+    const scored = bot.verified === "" && facts.requests > 0;
+    return { features, bot, reference, model: scored ? name : undefined };
+  });
+  const scores = scoreAll(compared);
+  return windows.map((facts, row) => {
+    const { features, bot, reference, model: name } = compared[row] as Compared;
+    const scored = name !== undefined;
+    const own = scores[row] ?? UNSCORED;
     const label = options.labels.of(facts)?.label;
     const allowed = options.lists.allows(facts);
     const { hits: rules, simulated } = allowed ? NO_RULES : hits({
@@ -109,7 +114,7 @@ export function judge(
       rules,
       rulesSimulated: simulated,
       bot,
-      model: scored ? name : "",
+      model: name ?? "",
       severity,
       trafficClass: bot.verified !== ""
         ? "verified"
@@ -121,6 +126,32 @@ export function judge(
       reference,
     };
   });
+}
+
+/** What a window is compared with, and its features without those left out. */
+interface Compared {
+  readonly features: Float32Array;
+  readonly bot: BotStanding;
+  readonly reference: ReferenceModel;
+  /** Undefined where nothing scores it. */
+  readonly model: ModelName | undefined;
+}
+
+/** Scores by row, each reference's windows together; none where nothing scores a window. */
+function scoreAll(rows: readonly Compared[]): (ModelScore | undefined)[] {
+  const scores = new Array<ModelScore | undefined>(rows.length);
+  const scored = [...rows.keys()].filter((i) => rows[i]?.model !== undefined);
+  for (
+    const [reference, own] of Map.groupBy(scored, (i) => rows[i]?.reference)
+  ) {
+    const values = new Float32Array(own.length * WIDTH);
+    for (const [at, i] of own.entries()) {
+      values.set((rows[i] as Compared).features, at * WIDTH);
+    }
+    const found = reference?.score(values, own.length) ?? [];
+    for (const [at, i] of own.entries()) scores[i] = found[at];
+  }
+  return scores;
 }
 
 const UNSCORED: ModelScore = {
