@@ -94,6 +94,7 @@ check_all() {
   need test wanted systemd systemd has_file /lib/systemd/systemd
   need test wanted rpmlint rpmlint has_command rpmlint
   need test wanted chromium chromium has_command chromium chromium-browser google-chrome
+  need test wanted python3-sklearn python3-scikit-learn has_file /usr/lib/python3/dist-packages/sklearn '/usr/lib*/python3*/site-packages/sklearn'
   need test wanted fonts-inter - has_file '/usr/share/fonts/*/inter/*' '/usr/share/fonts/*/*/Inter*'
   need test wanted fonts-jetbrains-mono jetbrains-mono-fonts has_file '/usr/share/fonts/*/jetbrains-mono*/*' '/usr/share/fonts/jetbrains-mono*/*'
   need test required tcpdump tcpdump has_command tcpdump
