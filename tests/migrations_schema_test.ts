@@ -68,6 +68,36 @@ Deno.test("every column of http_events has a codec of its own, and texts that re
   ]);
 });
 
+Deno.test("a token is remembered for ten thousand inserts, in the rows and in every aggregate", async () => {
+  await using store = await startStore();
+  await using database = await store.database("ja4");
+  const windows = await database.query<{ name: string }>(sql`
+    SELECT name FROM system.tables
+    WHERE database = 'ja4' AND engine_full LIKE '%non_replicated_deduplication_window = 10000%' ORDER BY name`);
+  assert.deepEqual(windows.map(({ name }) => name), [
+    "clients_1h",
+    "entity_5m",
+    "http_events",
+    "requests_1m",
+  ]);
+  // Nowhere is a second insert with the same token counted.
+  const events = await correlatedEvents(200);
+  for (let sent = 0; sent < 2; sent++) {
+    await database.insert(
+      "http_events",
+      httpEventColumns(events),
+      events.length,
+      { token: "same" },
+    );
+  }
+  const [sums] = await database.query<Record<string, number>>(sql`
+    SELECT toUInt32((SELECT count() FROM http_events)) AS rows,
+      toUInt32((SELECT sum(events) FROM requests_1m)) AS minutes,
+      toUInt32((SELECT sum(events) FROM clients_1h)) AS hours`);
+  const n = events.length;
+  assert.deepEqual(sums, { rows: n, minutes: n, hours: n });
+});
+
 Deno.test("old rows go to the second volume first, where there is one", async () => {
   await using folder = await temporaryFolder();
   await using store = await startStore({
