@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { sql } from "../../lib/sql.ts";
 import { eventually } from "../../lib/testing.ts";
 import { printable } from "../../lib/text.ts";
+import { PAGE_ROWS } from "../../web/data/explore.ts";
 import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
 
 /** Texts that begin a formula, hide, turn the direction, or are markup. */
@@ -145,7 +146,7 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
       await page.locator("a[rel=next]").click();
       await page.waitForLoadState();
     }
-    assert.equal(seen.length, 300);
+    assert.equal(seen.length, 3 * PAGE_ROWS);
     assert.deepEqual(seen, seen.toSorted().toReversed());
   });
 

@@ -64,11 +64,11 @@ async function pagesOf(
     ["/value?f=ip&v=203.0.113.1", ENTITY],
     ["/rules?query=ip:203.0.113.1", ENTITY],
     ["/health", { script: 16, stylesheet: 10, document: 6 }],
-    ["/explore?from=-24h", { script: 35, stylesheet: 10, document: 14 }],
+    ["/explore?from=-24h", { script: 35, stylesheet: 10, document: 16 }],
     ["/explore?from=-24h&q=status%3A4xx+or+-has%3Aja4&by=path&order=rare", {
       script: 35,
       stylesheet: 10,
-      document: 14,
+      document: 16,
     }],
     ["/live", ENTITY],
     ["/views", PLAIN],

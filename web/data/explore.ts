@@ -21,8 +21,8 @@ import {
 } from "./columns.ts";
 import type { TimeRange } from "./range.ts";
 
-/** Rows of a page. */
-export const PAGE_ROWS = 100;
+/** Rows of a page: 14 KB of HTML, compressed. */
+export const PAGE_ROWS = 75;
 /** Values counted. */
 const VALUES_MAX = 15;
 const COLUMNS_MAX = 16;

@@ -8,7 +8,6 @@ import type { LiveRow } from "../live.ts";
 import { LiveBuffer } from "../live_buffer.ts";
 import { followRequests, useStaleness } from "../live_client.ts";
 import { EVERYTHING } from "../query/ast.ts";
-import { formatQuery } from "../query/format.ts";
 import { liveFault, matches } from "../query/match.ts";
 import { parseQuery } from "../query/parse.ts";
 
@@ -112,7 +111,7 @@ export default function LiveTail(
     buffer.current.clear();
     draw();
     const url = new URL(location.href);
-    url.searchParams.set("q", formatQuery(read.query));
+    url.searchParams.set("q", text.value);
     history.replaceState(null, "", url);
   }
 

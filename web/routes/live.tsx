@@ -42,7 +42,7 @@ export default define.page<typeof handler>((
   { data: { view, text, newest } },
 ) => (
   <PageContext.Provider value={view}>
-    <WorkHead title="Live" />
+    <WorkHead title="Live" sheet="/explorer.css" />
     <Head>
       <noscript>
         <meta http-equiv="refresh" content={String(REFRESH_S)} />

@@ -1,7 +1,6 @@
 import { type Context, HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
-import { asset } from "fresh/runtime";
 import type { QueryOptions } from "../../../lib/clickhouse.ts";
+import { WorkHead } from "../../components/work_head.tsx";
 import { ExplorerPage } from "../../components/explorer.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attempt, type Loaded } from "../../data/ask.ts";
@@ -110,10 +109,7 @@ function addCondition(ctx: Context<State>): Response {
 
 export default define.page<typeof handler>(({ data: { view, explorer } }) => (
   <PageContext.Provider value={view}>
-    <Head>
-      <title>Explorer · JA4 Platform</title>
-      <link rel="stylesheet" href={asset("/work.css")} />
-    </Head>
+    <WorkHead title="Explorer" sheet="/explorer.css" />
     <ExplorerPage {...explorer} />
   </PageContext.Provider>
 ));

@@ -4,11 +4,13 @@ import { readCall } from "../../../../api/read.ts";
 import { readSearch } from "../../../../api/search.ts";
 import {
   loadRows,
-  PAGE_ROWS,
   readCursor,
   SEARCH_LIMITS,
 } from "../../../../data/explore.ts";
 import { define } from "../../../../utils.ts";
+
+/** Rows of an answer, unless said otherwise. */
+const LIMIT = 100;
 
 /** Requests that match, page by page. */
 export const handler = define.handlers({
@@ -43,7 +45,7 @@ export const handler = define.handlers({
         timeoutMs: SEARCH_LIMITS.max_execution_time * 1000 + 1000,
         settings: SEARCH_LIMITS,
         queryId: `api-${ctx.state.request_id}`,
-      }, asked.number("limit") ?? PAGE_ROWS);
+      }, asked.number("limit") ?? LIMIT);
       return ctx.json({
         data: page.rows.map((row) =>
           Object.fromEntries(columns.map((column, index) => [
