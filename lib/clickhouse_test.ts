@@ -215,6 +215,25 @@ Deno.test("Database.insert() sends one Native block with its token", async () =>
   assert.deepEqual([...(seen?.body.subarray(0, 2) ?? [])], [2, 1]);
 });
 
+Deno.test("Database.insert() waits for every shard, and for the replicas that are asked for", async () => {
+  let search = new URLSearchParams();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    (request) => {
+      search = new URL(request.url).searchParams;
+      return new Response("");
+    },
+  );
+  const section = v.parse(clickhouseSection("ja4"), {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    insert_quorum: "auto",
+  });
+  await using database = await openDatabase(databaseOptions(section));
+  await database.insert("ja4.t", [column], 1);
+  assert.equal(search.get("distributed_foreground_insert"), "1");
+  assert.equal(search.get("insert_quorum"), "auto");
+});
+
 Deno.test("Database.insertRows() sends JSON lines, and nothing for no rows", async () => {
   const bodies: string[] = [];
   await using stub = serve(async (request) => {
