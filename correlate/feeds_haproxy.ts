@@ -43,7 +43,11 @@ export function readHaproxy(value: unknown, text: string): unknown {
     cookie_count: request["cookie_count"],
     header_names: request["header_names"],
     client_ip: claimed ? client_ip : undefined,
-    client_ip_source: claimed ? "x_forwarded_for" : undefined,
+    client_ip_source: !claimed
+      ? undefined
+      : line["proxied"] === "1"
+      ? "proxy_protocol"
+      : "x_forwarded_for",
     tls_version: secure ? tlsVersion(textOf(line["tls_version"])) : undefined,
     tls_cipher: secure ? line["tls_cipher"] : undefined,
     tls_resumed: secure ? line["tls_resumed"] === "1" : undefined,
