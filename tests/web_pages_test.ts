@@ -224,7 +224,6 @@ Deno.test("pages", async (t) => {
           "/detections/nothing",
           "/ip/nonsense",
           "/ja4/t13",
-          "/search?q=***",
         ]
       ) assert.equal((await get(path)).status, 404, path);
       const cookie = await web.signIn("viewer");
@@ -407,7 +406,10 @@ Deno.test("pages", async (t) => {
           // "Choose for me" takes the range away.
           if (link === path.split("?")[0]) continue;
           assert.ok(link.startsWith("/"), `${path} links to ${link}`);
-          if (/^\/(ip|ja4)?(\/|$|\?)/.test(link) && !/from=/.test(link)) {
+          if (
+            /^\/(?:ip|ja4|hosts|asn|ua|country)\//.test(link) &&
+            !/from=/.test(link)
+          ) {
             assert.ok(
               path.startsWith("/health"),
               `${path}: ${link} forgets the range`,

@@ -17,6 +17,7 @@ import { parseQuery } from "../query/parse.ts";
 import { ask, ipText } from "./ask.ts";
 import { type DetectionView, loadDetection } from "./detection.ts";
 import { type Sort, SORT_KEY, SORTS } from "./detection_order.ts";
+import { FOLDED_JA4 } from "./folds.ts";
 import type { TimeRange } from "./range.ts";
 import { BY_WEIGHT, severityOf } from "./severity.ts";
 
@@ -363,20 +364,26 @@ async function loadActivity(
   const newest = Math.max(...rows.map((row) => row.last_ms));
   const keys = [...new Set(rows.map((row) => row.src_ip_text))];
   const counts = await ask<
-    { src_ip: string; ja4: string; http_host: string; at: number; n: number }
+    {
+      src_ip: string;
+      client_ja4: string;
+      http_host: string;
+      at: number;
+      n: number;
+    }
   >(
     db,
-    sql`SELECT toString(src_ip) AS src_ip, ja4, http_host, toUnixTimestamp(bucket) AS at,
+    sql`SELECT toString(src_ip) AS src_ip, ${FOLDED_JA4} AS client_ja4, http_host, toUnixTimestamp(bucket) AS at,
         toFloat64(sum(requests)) AS n
       FROM entity_5m
       WHERE bucket >= ${new Date(oldest - 3_900_000)} AND bucket <= ${new Date(
       newest,
     )} AND entity_5m.src_ip IN ${typed(keys, "Array(IPv6)")}
-      GROUP BY src_ip, ja4, http_host, at LIMIT 100000`,
+      GROUP BY src_ip, client_ja4, http_host, at LIMIT 100000`,
   );
   const byClient = Map.groupBy(
     counts,
-    (one) => `${one.src_ip} ${one.ja4} ${one.http_host}`,
+    (one) => `${one.src_ip} ${one.client_ja4} ${one.http_host}`,
   );
   for (const row of rows) {
     const columns = new Array<number>(ACTIVITY_COLUMNS).fill(0);

@@ -9,6 +9,7 @@ import { type Sql, sql, typed } from "../../lib/sql.ts";
 import { readNetwork } from "../query/fields.ts";
 import { ask, askOne, ipText, scoredIn } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
+import { FOLDED_JA4, foldedFrom } from "./folds.ts";
 import { ASN_OF, COUNTRY_OF } from "./networks.ts";
 import type { TimeRange } from "./range.ts";
 
@@ -46,6 +47,8 @@ export function scoredEntitySql(entity: Entity): Sql {
       return sql`${ASN_OF} = ${Number(entity.value)}`;
     case "country":
       return sql`${COUNTRY_OF} = ${entity.value}`;
+    case "ja4":
+      return foldedFrom(entity.value);
     case "ua":
       // A window is a client's, whatever it called itself in it.
       return sql`1`;
@@ -224,7 +227,7 @@ export async function loadMembers(
           kind = 'host', toString(http_host), toString(asn)) AS value,
         requests, handshakes, scored, anomalous, any_asn AS asn, any_country AS country,
         if(kind = 'ja4', dictGet('dict_ja4', 'label', tuple(toString(ja4))), '') AS client
-      FROM (
+      FROM (SELECT *, ${FOLDED_JA4} AS client_ja4 FROM (
         SELECT ${kind} AS kind, asn, http_host, ja4, src_ip,
           toFloat64(sum(entity_5m.requests)) AS requests, toFloat64(sum(entity_5m.handshakes)) AS handshakes,
           anyLast(number_of) AS any_asn, toString(anyLast(entity_5m.country)) AS any_country
@@ -232,9 +235,9 @@ export async function loadMembers(
       bucketsIn(range)
     } AND ${entitySql(entity)}) AS entity_5m
         GROUP BY ${sets}
-      ) AS seen
+      )) AS seen
       LEFT JOIN (
-        SELECT ${kind} AS kind, asn, http_host, ja4, src_ip, toFloat64(sum(of)) AS scored,
+        SELECT ${kind} AS kind, asn, http_host, ja4 AS client_ja4, src_ip, toFloat64(sum(of)) AS scored,
           toFloat64(sum(bad)) AS anomalous
         FROM (
           SELECT ${ASN_OF} AS asn, http_host, ja4, src_ip, requests AS of,
@@ -243,7 +246,7 @@ export async function loadMembers(
       scoredEntitySql(entity)
     }
         ) GROUP BY ${sets}
-      ) AS judged USING (kind, asn, http_host, ja4, src_ip)
+      ) AS judged USING (kind, asn, http_host, client_ja4, src_ip)
       WHERE requests > 0 OR handshakes > 0
       ORDER BY kind, requests DESC, handshakes DESC, value LIMIT ${LINES} BY kind`,
   );

@@ -3,6 +3,7 @@ import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
 import { ask, askOne, ipText, scoredIn } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
+import { foldedFrom } from "./folds.ts";
 import { ja4Parts } from "./ja4_decode.ts";
 import type { TimeRange } from "./range.ts";
 
@@ -335,9 +336,9 @@ export async function loadJa4Signals(
       db,
       sql`SELECT toFloat64(sum(requests)) AS n,
           toFloat64(sumIf(requests, traffic_class = 'anomalous')) AS bad
-        FROM scores FINAL WHERE ${
-        scoredIn(range.from, range.to)
-      } AND ja4 = ${ja4}`,
+        FROM scores FINAL WHERE ${scoredIn(range.from, range.to)} AND ${
+        foldedFrom(ja4)
+      }`,
     ),
   ]);
   const n = shares?.n ?? 0;

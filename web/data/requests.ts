@@ -4,6 +4,7 @@ import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql, typed } from "../../lib/sql.ts";
 import { literalSql } from "../query/literal.ts";
 import { ask, askOne } from "./ask.ts";
+import { foldsTo } from "./folds.ts";
 
 /** One request, or a handshake that none followed (`match` tls_only). */
 export interface RequestRow {
@@ -26,6 +27,7 @@ export interface RequestRow {
 /** Whose requests. */
 export interface RequestFilter {
   readonly src_ip: string;
+  /** As the detector knows the client: with it goes what resumes its sessions. */
   readonly ja4?: string;
   readonly http_host?: string;
   readonly from: Date;
@@ -81,7 +83,7 @@ function whereSql(filter: RequestFilter): Sql {
     sql`ts >= ${filter.from} AND ts <= ${filter.to}`,
     sql`src_ip = ${typed(filter.src_ip, "IPv6")}`,
   ];
-  if (filter.ja4 !== undefined) parts.push(sql`ja4 = ${filter.ja4}`);
+  if (filter.ja4 !== undefined) parts.push(foldsTo(filter.ja4));
   if (filter.http_host !== undefined) {
     parts.push(sql`http_host = ${filter.http_host}`);
   }

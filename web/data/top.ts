@@ -2,6 +2,7 @@
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
 import { ask, ipText, scoredIn } from "./ask.ts";
+import { FOLDED_JA4 } from "./folds.ts";
 import { ASN_OF, COUNTRY_OF } from "./networks.ts";
 import type { TimeRange } from "./range.ts";
 
@@ -130,7 +131,7 @@ export async function loadTops(
     }) AS as_org,
         if(dimension = ${BY_JA4}, dictGet('dict_ja4', 'label', tuple(name)), '') AS client,
         if(dimension = ${BY_JA4}, dictGet('dict_ja4', 'kind', tuple(name)), '') AS kind
-      FROM (
+      FROM (SELECT *, ${FOLDED_JA4} AS client_ja4 FROM (
         SELECT grouping(ja4, source, http_host) AS dimension, ja4, source, http_host,
           toFloat64(sum(entity_5m.requests)) AS requests, min(bucket) AS first_seen,
           anyLast(entity_5m.asn) AS asn, toString(anyLast(entity_5m.country)) AS country,
@@ -141,14 +142,14 @@ export async function loadTops(
     } AS org
         FROM entity_5m WHERE bucket >= ${start} AND bucket < ${range.to}
         GROUP BY GROUPING SETS ((ja4), (${seen} AS source), (http_host)) HAVING requests > 0
-      ) AS seen
+      )) AS seen
       LEFT JOIN (
-        SELECT grouping(ja4, source, http_host) AS dimension, ja4, source, http_host,
+        SELECT grouping(ja4, source, http_host) AS dimension, ja4 AS client_ja4, source, http_host,
           toFloat64(sum(scores.requests)) AS scored,
           toFloat64(sumIf(scores.requests, traffic_class = 'anomalous')) AS anomalous
         FROM scores FINAL WHERE ${scoredIn(start, range.to)}
         GROUP BY GROUPING SETS ((ja4), (${scored} AS source), (http_host))
-      ) AS judged USING (dimension, ja4, source, http_host)
+      ) AS judged USING (dimension, client_ja4, source, http_host)
       ORDER BY dimension, rank DESC, requests DESC, value LIMIT ${LINES} BY dimension`,
   );
   const of = (dimension: number): Columns[] =>

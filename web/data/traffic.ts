@@ -8,6 +8,7 @@ import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
 import { ask, remember, scoredIn } from "./ask.ts";
 import { type Entity, entitySql, scoredEntitySql } from "./entity.ts";
+import { FOLDED_JA4 } from "./folds.ts";
 import type { TimeRange } from "./range.ts";
 
 /** In the order they are stacked, from the base line up. `unscored` = no window of it is scored (yet). */
@@ -130,15 +131,15 @@ function classesSql(
   const raw = where.raw || stepS < BUCKET_S;
   const source = raw
     ? sql`SELECT toStartOfInterval(toDateTime(ts, 'UTC'), toIntervalSecond(${stepS})) AS slot,
-        http_host, ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot
+        http_host, ${FOLDED_JA4} AS client_ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot
       FROM http_events
       WHERE ts >= ${start} AND ts < ${to} AND match != 'tls_only' AND ${where.seen}
-      GROUP BY slot, http_host, ja4, src_ip`
-    : sql`SELECT bucket AS slot, http_host, ja4, src_ip,
+      GROUP BY slot, http_host, client_ja4, src_ip`
+    : sql`SELECT bucket AS slot, http_host, ${FOLDED_JA4} AS client_ja4, src_ip,
         toFloat64(sum(requests)) AS requests, max(bot_name) AS bot
       FROM entity_5m
       WHERE bucket >= ${start} AND bucket < ${to} AND ${where.seen}
-      GROUP BY slot, http_host, ja4, src_ip`;
+      GROUP BY slot, http_host, client_ja4, src_ip`;
   // A window may be longer or shorter than a slot: both sides meet on the longer of the two.
   const meetS = sql`(
     SELECT greatest(${
@@ -159,7 +160,7 @@ function classesSql(
       GROUP BY meeting, http_host, ja4, src_ip
     ) AS scored
     ON intDiv(toUnixTimestamp(seen.slot), meet) = scored.meeting
-      AND seen.http_host = scored.http_host AND seen.ja4 = scored.ja4 AND seen.src_ip = scored.src_ip
+      AND seen.http_host = scored.http_host AND seen.client_ja4 = scored.ja4 AND seen.src_ip = scored.src_ip
     GROUP BY at, class`;
 }
 

@@ -4,7 +4,11 @@ import { FingerprintPage } from "../../components/fingerprint_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll } from "../../data/ask.ts";
 import { loadDetectionsOf } from "../../data/detections_of.ts";
-import { type Entity, entitySql, loadWeekHours } from "../../data/entity.ts";
+import {
+  type Entity,
+  loadWeekHours,
+  scoredEntitySql,
+} from "../../data/entity.ts";
 import {
   loadJa4Addresses,
   loadJa4Facts,
@@ -42,7 +46,7 @@ export const handler = define.handlers({
       hosts: loadJa4Hosts(db, ja4, range),
       neighbours: loadJa4Neighbours(db, ja4),
       signals: loadJa4Signals(db, ja4, range),
-      detections: loadDetectionsOf(db, entitySql(entity)),
+      detections: loadDetectionsOf(db, scoredEntitySql(entity)),
       week: loadWeekHours(db, entity, range),
     });
     return page({
