@@ -46,6 +46,9 @@ type LearnedFeature =
   | "group_excess"
   | "group_homogeneity";
 
+/** Visits below which they are one person's: who comes back twice is no crowd. */
+const CROWD_MIN = 4;
+
 /**
  * How many visitors a window seems to hold: an office has one address. Each opens a page from outside
  * the site on a connection of its own; two requests a visit at least, assets left out, so that a
@@ -54,10 +57,12 @@ type LearnedFeature =
 export function visitorsOf(
   w: Pick<WindowFacts, "entries" | "connections" | "requests" | "assets">,
 ): number {
-  return Math.max(
-    1,
-    Math.min(w.entries, w.connections, Math.floor((w.requests - w.assets) / 2)),
+  const seen = Math.min(
+    w.entries,
+    w.connections,
+    Math.floor((w.requests - w.assets) / 2),
   );
+  return seen < CROWD_MIN ? 1 : seen;
 }
 
 function countable(

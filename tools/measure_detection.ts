@@ -8,7 +8,7 @@
  *     deno run -A tools/measure_detection.ts --sparse 201 202 203     # a third of the people, rough
  *     deno run -A tools/measure_detection.ts --unfamiliar --labels 200 301 302 # after a simulated review
  *     deno run -A tools/measure_detection.ts --unfamiliar --requests-only 301  # the applicative model alone
- *     deno task measure                                               # all of docs/detection.md
+ *     deno task measure                                               # all of these, into docs/detection.md
  *
  * With --labels, an oracle answers the review queue, batch by batch; windows of actors that were
  * labelled count neither before nor after.
@@ -337,8 +337,10 @@ async function run(): Promise<void> {
       unfamiliar: { type: "boolean" },
       "requests-only": { type: "boolean" },
       labels: { type: "string", default: "0" },
+      write: { type: "boolean" },
     },
   });
+  if (values.write) return await writeDocument();
   const kinds = ["rough", "sparse", "unfamiliar"] as const;
   const options: MeasureOptions = {
     kind: kinds.find((kind) => values[kind]) ?? "plain",
@@ -352,6 +354,117 @@ async function run(): Promise<void> {
     draws.push(rows);
   }
   print(summarise(draws));
+}
+
+/** A column of the document's table. */
+interface Run extends MeasureOptions {
+  readonly title: string;
+  readonly seeds: readonly number[];
+}
+
+const PLAIN = { labels: 0, requestsOnly: false } as const;
+
+/** Draws that nothing was tuned on. */
+const RUNS: readonly Run[] = [
+  { ...PLAIN, title: "as generated", kind: "plain", seeds: [201, 202, 203] },
+  { ...PLAIN, title: "rough", kind: "rough", seeds: [201, 202, 203] },
+  { ...PLAIN, title: "sparse", kind: "sparse", seeds: [201, 202, 203] },
+  {
+    ...PLAIN,
+    title: "unfamiliar",
+    kind: "unfamiliar",
+    seeds: [301, 302, 303, 304, 305, 306],
+  },
+  {
+    ...PLAIN,
+    title: "unfamiliar, 200 labels",
+    kind: "unfamiliar",
+    labels: 200,
+    seeds: [301, 302, 303],
+  },
+  {
+    ...PLAIN,
+    title: "unfamiliar, requests only",
+    kind: "unfamiliar",
+    requestsOnly: true,
+    seeds: [301, 302, 303],
+  },
+];
+
+const ROWS: Readonly<Record<string, string>> = {
+  windows: "windows a draw",
+  bot_windows: "of bots",
+  pr_auc: "area under precision-recall",
+  recall_at_1pct_fpr: "recall at 1 % false positives",
+  recall_at_01pct_fpr: "recall at 0.1 %",
+  alert_precision: "precision of alerts",
+  alert_recall: "recall of alerts",
+  recall_easy: "the same: easy",
+  recall_medium: "medium",
+  recall_hard: "hard",
+};
+
+const BEGIN = "<!-- measured: deno task measure -->";
+const END_MARK = "<!-- end of measured -->";
+
+/** Measures all runs and puts the tables between the marks of docs/detection.md. */
+async function writeDocument(): Promise<void> {
+  const found: ReturnType<typeof summarise>[] = [];
+  for (const { title, seeds, ...options } of RUNS) {
+    const draws: Labelled[][] = [];
+    for (const seed of seeds) draws.push(await measure(seed, options));
+    found.push(summarise(draws));
+    print({ title, ...found.at(-1) });
+  }
+  const path = new URL("../docs/detection.md", import.meta.url);
+  const text = await Deno.readTextFile(path);
+  const [head, rest] = text.split(BEGIN);
+  const tail = rest?.split(END_MARK)[1];
+  if (tail === undefined) throw new Error("docs/detection.md has no marks");
+  await Deno.writeTextFile(
+    path,
+    `${head}${BEGIN}\n${tablesOf(found)}\n${END_MARK}${tail}`,
+  );
+}
+
+function tablesOf(found: readonly ReturnType<typeof summarise>[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const cell = (name: string, one: ReturnType<typeof summarise>) => {
+    const mean = one.mean[name] ?? 0;
+    if (name.endsWith("windows")) return mean.toFixed(0);
+    const [low, high] = one.interval[name] ?? [];
+    return low === undefined || high === undefined
+      ? mean.toFixed(2)
+      : `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+  };
+  const groups = (of: "recall_at_1pct_fpr" | "false_alarms", title: string) => {
+    const names = [...new Set(found.flatMap((one) => Object.keys(one[of])))];
+    return [
+      "",
+      line([title, ...RUNS.map((run) => run.title)]),
+      line(["---", ...RUNS.map(() => "---")]),
+      ...names.sort().map((name) =>
+        line([name, ...found.map((one) => one[of][name]?.toFixed(3) ?? "")])
+      ),
+    ];
+  };
+  return [
+    line([
+      "mean over draws",
+      ...RUNS.map(({ title, seeds }) =>
+        `${title}, ${seeds[0]}-${seeds.at(-1)}`
+      ),
+    ]),
+    line(["---", ...RUNS.map(() => "---")]),
+    ...Object.entries(ROWS).map(([name, label]) =>
+      line([label, ...found.map((one) => cell(name, one))])
+    ),
+    ...groups(
+      "recall_at_1pct_fpr",
+      "bots above the score that 1 % of the rest reach",
+    ),
+    ...groups("false_alarms", "benign windows alerted"),
+  ].join("\n");
 }
 
 if (import.meta.main) await run();
