@@ -2,7 +2,7 @@
  * Pictures of every page for docs/images: both themes, as wide as a desk and as a phone, of a generated
  * day in a store of its own.
  *
- *     deno task screenshots
+ *     deno task screenshots [NAME...]
  *
  * @module
  */
@@ -57,14 +57,23 @@ if (import.meta.main) {
     ["explorer", `/explore?q=status:4xx&${range}`],
     ["live", "/live"],
     ["health", "/health"],
+    ["settings", "/settings"],
+    ["tokens", "/settings/tokens"],
+    ["users", "/users"],
+    ["audit", "/audit"],
+    ["help", "/help"],
+    ["api", "/docs/api"],
   ];
+  const wanted = pages.filter(([name]) =>
+    Deno.args.length === 0 || Deno.args.includes(name)
+  );
   await Deno.mkdir(FOLDER, { recursive: true });
   for (const theme of ["light", "dark"] as const) {
     for (const viewport of SIZES) {
       await using tab = await dashboard.tab({ colorScheme: theme, viewport });
       const { page } = tab;
-      await dashboard.enter(page, "/health");
-      for (const [name, path] of pages) {
+      await dashboard.enter(page, "/health", "admin");
+      for (const [name, path] of wanted) {
         const answer = await page.goto(base + path);
         if (answer?.status() !== 200) {
           throw new Error(`${path} answered ${answer?.status()}`);

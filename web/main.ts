@@ -141,9 +141,12 @@ export async function createServices(
       away = false;
       return numbers;
     },
-    askTail: (first) => {
-      if (first) tail.reset();
-      return tail.read();
+    askTail: async (first) => {
+      if (!first) return await tail.read();
+      // What was there before is the page's to show, and no news.
+      tail.reset();
+      await tail.read();
+      return { rows: [], missed: 0 };
     },
     nowMs: Date.now,
     onStreams: (count) => metrics.streams.set(count),

@@ -5,7 +5,7 @@ import { clockMs, count } from "../components/format.ts";
 import { here } from "../here.ts";
 import { keysOff } from "../keys_off.ts";
 import type { LiveRow } from "../live.ts";
-import { LiveBuffer } from "../live_buffer.ts";
+import { LiveBuffer, ROWS_MAX } from "../live_buffer.ts";
 import { followRequests, useStaleness } from "../live_client.ts";
 import { EVERYTHING } from "../query/ast.ts";
 import { liveFault, matches } from "../query/match.ts";
@@ -49,10 +49,9 @@ export default function LiveTail(
     counts.value = now;
     rate.value = buffer.current.rate(Date.now());
     if (!buffer.current.paused) {
-      // Before the first request of the stream: what the server knew.
-      shown.value = now.received === 0
-        ? initial.filter((row) => matches(query.current, row))
-        : rows;
+      // Below what the stream brought: what the server knew before it.
+      const before = initial.filter((row) => matches(query.current, row));
+      shown.value = [...rows, ...before].slice(0, ROWS_MAX);
     }
   }
 
@@ -166,7 +165,7 @@ export default function LiveTail(
           <dd data-count="received">{count(received)}</dd>
         </div>
         <div>
-          <dt>Shown or shown before</dt>
+          <dt>Matched</dt>
           <dd data-count="matched">{count(matched)}</dd>
         </div>
         <div>

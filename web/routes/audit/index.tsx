@@ -100,6 +100,7 @@ export default define.page<typeof handler>(({ data }) => {
                   },
                   {
                     head: "Who",
+                    class: "nowrap",
                     cell: (row) =>
                       row.actor === "" ? <span class="muted">nobody</span> : (
                         <a
@@ -130,6 +131,7 @@ export default define.page<typeof handler>(({ data }) => {
                   },
                   {
                     head: "What",
+                    class: "nowrap",
                     cell: (row) =>
                       `${row.object_kind} ${hostileText(row.object, 60)}`,
                   },
