@@ -194,8 +194,8 @@ WHERE kind NOT IN ('no-cors', 'cors') AND src_ip = ${
 async function listLabels(db: Database, json: boolean): Promise<void> {
   const rows = await db.query<Record<string, string>>(
     sql`
-SELECT id, toString(ts) AS ts, actor, label, scope, src_ip, ja4, http_host, toString(expires_at) AS expires_at, note
-FROM labels FINAL WHERE expires_at > now() ORDER BY ts`,
+SELECT id, toString(l.ts) AS ts, actor, label, scope, src_ip, ja4, http_host, toString(l.expires_at) AS expires_at, note
+FROM (SELECT * FROM labels FINAL) AS l WHERE l.expires_at > now() ORDER BY l.ts`,
   );
   for (const row of rows) {
     say(

@@ -404,3 +404,64 @@ FROM scores FINAL WHERE toString(src_ip) = '::ffff:203.0.113.250'`,
   assert.ok((bot?.least ?? 0) > 0.85, `its least score is ${bot?.least}`);
   assert.equal(bot?.shown, 1);
 });
+
+Deno.test("review, models preview and retro on a real store", async () => {
+  await using store = await startStore();
+  await using db = await store.database("ja4");
+  await insert(db, await traffic(6, 12_000, 27));
+  const detector = new Detector(db, OPTIONS);
+  const span = { from: END - 6 * HOUR_US as UnixMicros, to: END };
+  assert.ok(!(await detector.learn(span)).learning);
+  await detector.score(span, { now: END });
+  const run = async (program: string, ...args: string[]) => {
+    const { success, stdout, stderr } = await new Deno.Command(
+      Deno.execPath(),
+      {
+        args: ["run", "-q", "-A", `detect/${program}.ts`, ...args],
+        cwd: ROOT,
+        env: {
+          JA4_CLICKHOUSE__URL: store.url,
+          JA4_CLICKHOUSE__PASSWORD_FILE: store.passwordFile("ja4"),
+        },
+      },
+    ).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  const questions = (await run("review", "next", "--json")).map((line) =>
+    JSON.parse(line) as { kind: string; position: number }
+  );
+  assert.equal(questions.length, 25);
+  assert.equal(questions.filter(({ kind }) => kind === "top").length, 10);
+  const [id] = await run("review", "label", "1", "bot", "--actor", "alice");
+  assert.match(id ?? "", /^L-[0-9A-Z]{8}$/);
+  assert.equal((await run("review", "list", "--json")).length, 1);
+  await run("review", "take-back", id ?? "");
+
+  const rates = (await run("models", "preview", "--json")).map((line) =>
+    JSON.parse(line) as { rate: number; clients: number }
+  );
+  assert.equal(rates.length, 10);
+  for (const [i, { clients }] of rates.slice(1).entries()) {
+    assert.ok(clients <= (rates[i]?.clients ?? 0), "a lower rate shows fewer");
+  }
+
+  const day = new Date(END / 1000 - 1).toISOString().slice(0, 10);
+  const lines = await run(
+    "retro_day",
+    day,
+    "--rule",
+    "declared_automation=off",
+  );
+  const summary = JSON.parse(lines.at(-1) ?? "") as {
+    before: number;
+    after: number;
+    changes: number;
+  };
+  assert.equal(summary.changes, lines.length - 1);
+  assert.ok(summary.after <= summary.before);
+  const [kept] = await db.query<{ n: string }>(
+    sql`SELECT count() AS n FROM retro_runs`,
+  );
+  assert.equal(kept?.n, "1");
+});
