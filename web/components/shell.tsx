@@ -127,7 +127,8 @@ export function Shell(props: ShellProps): VNode {
         {children}
       </main>
       <ShellScript />
-      <ValueMenu />
+      {/* System health shows no value of the traffic, and stays light. */}
+      {route === "/health" ? null : <ValueMenu />}
     </div>
   );
 }
