@@ -168,7 +168,7 @@ WHERE alert AND (src_ip, ja4, http_host) NOT IN (SELECT src_ip, ja4, http_host F
 Deno.test("the registry: bit for bit again, trial, gate, promotion by hand, roll-back, drift", async () => {
   await using store = await startStore();
   await using db = await store.database("ja4");
-  await insert(db, await traffic(26, 40_000, 23));
+  await insert(db, await traffic(26, 20_000, 23));
   const options = { ...OPTIONS, learnS: 60, shadowS: 120 };
   const detector = new Detector(db, options);
   const first = (await detector.cycle(END)).model;
