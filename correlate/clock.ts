@@ -6,8 +6,8 @@ import type { Spool } from "./spool.ts";
 
 /** How often the join is told the time and the outputs are flushed. */
 const TICK_MS = 10;
-/** A tick that comes later than this was held up. */
-const TICK_COUNTED_MS_MAX = 3 * TICK_MS;
+/** Of a tick that comes later than this, the rest does not count: the process stood still. */
+const TICK_COUNTED_MS_MAX = 250;
 /** A batch is sealed at this size even if it could hold more rows. */
 const BATCH_BYTES_MAX = 16 * 2 ** 20;
 

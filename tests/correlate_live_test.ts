@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import type { CorrelatedEvent } from "../lib/events.ts";
 import { eventually, exists, needs, temporaryFolder } from "../lib/testing.ts";
+import { LineSplitter } from "../correlate/lines.ts";
 import { correlateIn } from "./correlate_process.ts";
 import { startDaemon } from "./support/capture.ts";
 import {
@@ -80,11 +81,23 @@ path = "${correlate.network}"
     }, 60_000);
     assert.equal(await correlate.stop(), 0);
     const drops = await capture.metric("capture_kernel_drops_total");
-    const events = (await Deno.readTextFile(rows)).trim().split("\n")
-      .map((line) => JSON.parse(line) as CorrelatedEvent);
-    report(events, drops);
+    report(await readRows(rows), drops);
   },
 });
+
+/** Line by line: the rows of a long run are more than one text can hold. */
+async function readRows(path: string): Promise<CorrelatedEvent[]> {
+  const events: CorrelatedEvent[] = [];
+  using file = await Deno.open(path);
+  const splitter = new LineSplitter(1 << 20);
+  const buffer = new Uint8Array(1 << 18);
+  for (let n; (n = await file.read(buffer)) !== null;) {
+    splitter.push(buffer.subarray(0, n), (lines) => {
+      events.push(...lines.values() as CorrelatedEvent[]);
+    });
+  }
+  return events;
+}
 
 function report(events: readonly CorrelatedEvent[], kernelDrops: number): void {
   const lone = new Map<number, number[]>();
