@@ -1,3 +1,12 @@
+DROP VIEW IF EXISTS {{db}}.threshold_preview {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.retro_runs {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.alert_deliveries {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.alerts {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.bot_names {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.browser_releases {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.model_drift {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.model_states {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS {{db}}.detector_cycles {{on_cluster}} SYNC;
 DROP TABLE IF EXISTS {{db}}.campaigns {{on_cluster}} SYNC;
 DROP TABLE IF EXISTS {{db}}.detections {{on_cluster}} SYNC;
 DROP TABLE IF EXISTS {{db}}.scores {{on_cluster}} SYNC;

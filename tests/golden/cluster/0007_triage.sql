@@ -67,7 +67,70 @@ ORDER BY id
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'What is done to detections without a person';
 
+CREATE TABLE IF NOT EXISTS ja4.detector_settings ON CLUSTER 'main'
+(
+    name  LowCardinality(String) COMMENT 'alarm_rate, alerts_per_day, or rule:NAME',
+    value String COMMENT 'A number; of a rule on, off or simulate',
+    actor LowCardinality(String) COMMENT 'Who set it',
+    deleted UInt8 DEFAULT 0 COMMENT '1: the configuration file holds again',
+    rev   UInt64 COMMENT 'Microseconds of the write; the newest row of a name holds'
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', rev, deleted)
+ORDER BY name
+SETTINGS non_replicated_deduplication_window = 1000
+COMMENT 'What analysts set, before the configuration file';
+
+CREATE TABLE IF NOT EXISTS ja4.labels ON CLUSTER 'main'
+(
+    id           String COMMENT 'L- and eight characters',
+    ts           DateTime64(6, 'UTC') COMMENT 'When it was said',
+    actor        LowCardinality(String) COMMENT 'Who said it',
+    label        LowCardinality(String) COMMENT 'bot, human, good_bot or unsure',
+    scope        LowCardinality(String) COMMENT 'window, address, network, ja4 or fingerprint (JA4 with header order)',
+    src_ip       IPv6 COMMENT 'Address of the window that was looked at',
+    ja4          LowCardinality(String) COMMENT 'Its JA4',
+    header_order String COMMENT 'Its header order' CODEC(ZSTD(3)),
+    http_host    LowCardinality(String) COMMENT 'Its host',
+    window_start DateTime('UTC') COMMENT 'Its start',
+    note         String COMMENT 'Free text of the analyst' CODEC(ZSTD(3)),
+    expires_at   DateTime('UTC') COMMENT 'It says nothing of traffic after this',
+    deleted      UInt8 DEFAULT 0 COMMENT '1: taken back',
+    rev          UInt64 COMMENT 'Microseconds of the write; the newest row of an id holds'
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}', rev, deleted)
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 1000
+COMMENT 'What analysts said of windows; the detector learns weights of it';
+
+CREATE TABLE IF NOT EXISTS ja4.review_queue ON CLUSTER 'main'
+(
+    batch        UInt64 COMMENT 'Microseconds at which the batch was drawn',
+    position     UInt16 COMMENT 'Place in the batch, from 1',
+    kind         LowCardinality(String) COMMENT 'top, or uncertain: from ranks of 10 to 35 %',
+    group_key    String COMMENT 'Windows of one group get one label' CODEC(ZSTD(3)),
+    members      UInt32 COMMENT 'Windows of the group',
+    window_start DateTime('UTC') COMMENT 'Start of the window to look at',
+    src_ip       IPv6 COMMENT 'Its address',
+    ja4          LowCardinality(String) COMMENT 'Its JA4',
+    http_host    LowCardinality(String) COMMENT 'Its host',
+    score        Float32 COMMENT 'Its score',
+    user_agent   String COMMENT 'Its User-Agent' CODEC(ZSTD(3)),
+    reasons      Array(LowCardinality(String)) COMMENT 'Features that weigh most in it'
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/global/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(toDateTime(intDiv(batch, 1000000), 'UTC'))
+ORDER BY (batch, position)
+TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL 30 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 1000
+COMMENT 'Windows to ask analysts about: ten of the top and fifteen uncertain ones at a time';
+
 -- down
+DROP TABLE IF EXISTS ja4.review_queue ON CLUSTER 'main' SYNC;
+
+DROP TABLE IF EXISTS ja4.labels ON CLUSTER 'main' SYNC;
+
+DROP TABLE IF EXISTS ja4.detector_settings ON CLUSTER 'main' SYNC;
+
 DROP TABLE IF EXISTS ja4.triage_rules ON CLUSTER 'main' SYNC;
 
 DROP TABLE IF EXISTS ja4.list_entries ON CLUSTER 'main' SYNC;

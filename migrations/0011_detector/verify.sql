@@ -1,3 +1,0 @@
-SELECT throwIf(count() != 12, 'a table of 0011_detector is missing') FROM system.tables WHERE database = '{{db}}' AND name IN ('detector_cycles', 'detector_settings', 'labels', 'review_queue', 'model_states', 'model_drift', 'browser_releases', 'bot_names', 'alerts', 'alert_deliveries', 'retro_runs', 'threshold_preview');
-SELECT throwIf(count() != 5, 'a column of 0011_detector is missing') FROM system.columns WHERE database = '{{db}}' AND (table, name) IN (('scores', 'model'), ('scores', 'rules_simulated'), ('detections', 'model'), ('detections', 'examples'), ('campaigns', 'stats'));
-SELECT throwIf(count() != 0, 'threshold_preview gives rows for an empty span') FROM {{db}}.threshold_preview(from = '1971-01-01 00:00:00', to = '1971-01-01 00:00:00');
