@@ -343,18 +343,19 @@ async function vitalsOf(
 
 /** Milliseconds from a key to the frame that shows what it did. */
 async function keyToPaint(page: Page, key: string): Promise<number> {
-  const painted = page.evaluate(() =>
-    new Promise<number>((resolve) => {
+  // The listener stands before the key is pressed: what it waits for is asked for afterwards.
+  const painted = await page.evaluateHandle(() => ({
+    delay: new Promise<number>((resolve) => {
       document.addEventListener("keydown", () => {
         const start = performance.now();
         requestAnimationFrame(() =>
           setTimeout(() => resolve(performance.now() - start))
         );
       }, { once: true, capture: true });
-    })
-  );
+    }),
+  }));
   await page.keyboard.press(key);
-  return await painted;
+  return await painted.evaluate(({ delay }) => delay);
 }
 
 /** Bytes of what a page loads by kind, each file compressed by itself. */
