@@ -162,7 +162,10 @@ async function columnsOf(table: string): Promise<Map<string, string>> {
   const sql = await Deno.readTextFile(
     new URL("../migrations/0002_http_events/up.sql", import.meta.url),
   );
-  const body = sql.split(`{{db}}.${table} `)[1]?.split("ENGINE =")[0] ?? "";
+  // A table of which each shard has its own part is {{local:NAME}}.
+  const [, body = ""] = new RegExp(
+    `TABLE IF NOT EXISTS {{db}}\\.(?:{{local:)?${table}(?:}})? [^]*?\\((\n[^]*?)ENGINE =`,
+  ).exec(sql) ?? [];
   const columns = new Map<string, string>();
   for (const line of body.split("\n")) {
     if (/\b(MATERIALIZED|DEFAULT)\b/.test(line)) continue;
