@@ -183,6 +183,12 @@ export const LAYOUT: readonly Entry[] = [
     kind: "license",
   },
   folder("store", "/usr/lib64/ja4-platform"),
+  folder("store", `${UNITS}/ja4-store.service.d`),
+  file(
+    "store",
+    `${UNITS}/ja4-store.service.d/20-store.conf`,
+    "packaging/systemd/ja4-store.limits.conf",
+  ),
   file(
     "store",
     "/usr/lib64/ja4-platform/libchdb.so",
