@@ -113,6 +113,8 @@ export function configXml(settings: ServerSettings): string {
   </logger>
   <users_config>${xml(dir)}/config/users.xml</users_config>
   <max_server_memory_usage>${settings.memoryBytes}</max_server_memory_usage>
+  <!-- The limit is for this process: its control group may be shared with others, whose memory is not ours. -->
+  <memory_worker_use_cgroup>false</memory_worker_use_cgroup>
   <max_connections>256</max_connections>
   <keep_alive_timeout>30</keep_alive_timeout>
   <!-- BACKUP and RESTORE may use files below this folder alone. -->
