@@ -1,0 +1,389 @@
+/**
+ * The packages under a real systemd: installed, set up by `ja4ctl setup`, visited by a real client
+ * through a real httpd, hurt in every way an operator meets, upgraded, rolled back and removed.
+ */
+import assert from "node:assert/strict";
+import { eventually, needs } from "../lib/testing.ts";
+import { buildRpms } from "../packaging/rpm.ts";
+import { Container, noContainer } from "./support/container.ts";
+
+const obstacle = noContainer();
+
+/** rpm with Debian's own database path and without the dependencies of another distribution. */
+const RPM = "rpm --define '_dbpath /var/lib/rpm' --nodeps";
+
+const PARTS = ["store", "correlate", "detect", "capture", "web"] as const;
+type Part = typeof PARTS[number];
+
+/** Highest exposure that `systemd-analyze security` may give. */
+const EXPOSURE: Readonly<Record<Part, number>> = {
+  capture: 1.3,
+  correlate: 1.0,
+  detect: 1.0,
+  web: 1.0,
+  store: 1.0,
+};
+
+const HTTPD_CONF = `ServerRoot /root/httpd
+PidFile /root/httpd/pid
+ErrorLog /root/httpd/error.log
+ServerName site.example
+Listen 10.9.0.1:443
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+Include /etc/httpd/conf.d/reqin_log.conf
+User www-data
+Group www-data
+DocumentRoot /var/www/html
+SSLEngine on
+SSLCertificateFile /root/httpd/cert.pem
+SSLCertificateKeyFile /root/httpd/key.pem
+`;
+
+/** What the steps of the test ask the container. */
+class Host {
+  readonly container: Container;
+
+  constructor(container: Container) {
+    this.container = container;
+  }
+
+  must(script: string): Promise<string> {
+    return this.container.must(script);
+  }
+
+  async property(part: Part, name: string): Promise<string> {
+    const value = await this.must(
+      `systemctl show -p ${name} --value ja4-${part}`,
+    );
+    return value.trim();
+  }
+
+  async isActive(part: Part): Promise<boolean> {
+    return await this.property(part, "ActiveState") === "active";
+  }
+
+  async logged(part: Part, pattern: RegExp): Promise<boolean> {
+    return pattern.test(
+      await this.must(`journalctl --no-pager -o cat -u ja4-${part}`),
+    );
+  }
+
+  /** Kills the main process and waits until another has taken its place; returns the seconds. */
+  async killAndWait(part: Part, signal: string): Promise<number> {
+    const pid = await this.property(part, "MainPID");
+    assert.notEqual(pid, "0", `ja4-${part} does not run`);
+    const startedMs = performance.now();
+    await this.must(`kill -${signal} ${pid}`);
+    await eventually(
+      `ja4-${part} after kill -${signal}`,
+      async () =>
+        await this.isActive(part) &&
+        !["0", pid].includes(await this.property(part, "MainPID")),
+      60_000,
+    );
+    return (performance.now() - startedMs) / 1000;
+  }
+
+  /** Rows of a statement, in tab-separated text. */
+  async ask(statement: string): Promise<string> {
+    const answer = await this.must(
+      `curl -s --max-time 5 -u "web:$(cat /etc/ja4-platform/secrets/web.password)" http://127.0.0.1:8123/ --data-binary "${statement}"`,
+    );
+    return answer.trim();
+  }
+
+  /** Requests of the client in its own namespace; returns how many were answered with 200. */
+  async visit(count: number, path: string): Promise<void> {
+    await this.must(
+      `for i in $(seq ${count}); do ip netns exec client curl -sk --max-time 5 -o /dev/null -w '%{http_code} ' "https://10.9.0.1${path}?$i" || exit 1; done`,
+    );
+  }
+
+  /** Waits until `count` requests of `path` are joined with their handshake. */
+  async joined(count: number, path: string): Promise<void> {
+    await eventually(
+      `${count} joined requests of ${path}`,
+      async () =>
+        await this.ask(
+          `SELECT count() >= ${count} FROM ja4.http_events WHERE url_path = '${path}' AND ja4 != ''`,
+        ) === "1",
+      30_000,
+    );
+  }
+}
+
+Deno.test({
+  name: "the packages run a pipeline under systemd and leave nothing behind",
+  ...needs(obstacle === undefined, obstacle ?? ""),
+  async fn(t) {
+    const packages = await buildRpms({
+      dists: ["el9"],
+      fast: true,
+      withStore: true,
+      out: await Deno.makeTempDir({ prefix: "ja4-rpm-" }),
+    });
+    await using container = await Container.boot();
+    const host = new Host(container);
+    // Each step stands on the ones before it.
+    const step = async (
+      name: string,
+      action: () => Promise<void>,
+    ): Promise<void> => assert.ok(await t.step(name, action), name);
+    await Deno.mkdir(`${container.root}/root/rpms`);
+    for (const path of packages) {
+      await Deno.copyFile(
+        path,
+        `${container.root}/root/rpms/${path.slice(path.lastIndexOf("/") + 1)}`,
+      );
+      await Deno.remove(path);
+    }
+
+    await step("install: users, folders, verified files", async () => {
+      await host.must(`${RPM} -i /root/rpms/*.rpm`);
+      await host.must("getent passwd ja4 ja4-capture ja4-store ja4-web");
+      assert.equal(
+        (await host.must("stat -c '%a %U:%G' /run/ja4")).trim(),
+        "2755 ja4:ja4-feed",
+      );
+    });
+
+    await step("the network: a server, and a client of its own", async () => {
+      await host.must(`set -e
+        ip netns add client
+        ip link add cap0 type veth peer name cap1 netns client
+        ip addr add 10.9.0.1/24 dev cap0; ip link set cap0 up
+        ip -n client addr add 10.9.0.2/24 dev cap1; ip -n client link set cap1 up
+        mkdir -p /root/httpd /var/www/html; echo hello >/var/www/html/index.html; chmod 755 /root
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=site.example \\
+          -keyout /root/httpd/key.pem -out /root/httpd/cert.pem
+        usermod -a -G ja4-feed www-data
+        cp -r /usr/lib64/httpd/modules /root/httpd/`);
+      await Deno.writeTextFile(
+        `${container.root}/root/httpd/httpd.conf`,
+        HTTPD_CONF,
+      );
+    });
+
+    await step("setup: one command to a running pipeline", async () => {
+      const output = await host.must(
+        "ja4ctl setup --yes --interface cap0 --ports 443",
+      );
+      assert.match(output, /^Changed \/etc\/ja4-platform\/capture\.toml$/m);
+      assert.match(output, /^ok {4}schema: version 10$/m);
+      assert.doesNotMatch(output, /^FAIL/m);
+      assert.match(output, /http:\/\/127\.0\.0\.1:8000\/login\?token=/);
+      for (const part of PARTS) assert.ok(await host.isActive(part), part);
+      await host.must("apache2 -f /root/httpd/httpd.conf -k start");
+    });
+
+    await step("real traffic reaches the dashboard", async () => {
+      await host.visit(5, "/first");
+      await host.joined(5, "/first");
+      const link = (await host.must("ja4ctl login viewer")).trim();
+      const token = new URL(link).searchParams.get("token");
+      const page = await host.must(
+        `curl -s --max-time 20 -c /root/cookies -o /dev/null -H 'Origin: http://127.0.0.1:8000' -d 'token=${token}&next=/' http://127.0.0.1:8000/login; ` +
+          "curl -s --max-time 20 -b /root/cookies http://127.0.0.1:8000/ip/10.9.0.2",
+      );
+      assert.match(page, /10\.9\.0\.2/);
+      assert.match(page, /t13[di]\d{4}/);
+    });
+
+    await step(
+      "each daemon: one user, few rights, no inspector",
+      async () => {
+        for (const part of PARTS) {
+          const pid = await host.property(part, "MainPID");
+          const status = await host.must(
+            `cat /proc/${pid}/task/*/status | grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' | sort -u`,
+          );
+          const capabilities = part === "capture"
+            ? "0000000000002000"
+            : "0{16}";
+          assert.match(
+            status,
+            new RegExp(
+              `^CapEff:\\t${capabilities}\\nNoNewPrivs:\\t1\\nSeccomp:\\t2\\nUid:\\t(\\d+)\\t\\1\\t\\1\\t\\1\\n$`,
+            ),
+            part,
+          );
+          await host.must(`kill -USR1 ${pid}`);
+        }
+        await host.must("! (exec 3<>/dev/tcp/127.0.0.1/9229) 2>/dev/null");
+        for (const part of PARTS) assert.ok(await host.isActive(part), part);
+      },
+    );
+
+    await step("exposure within the limits", async () => {
+      for (const part of PARTS) {
+        const output = await host.must(
+          `systemd-analyze security --no-pager ja4-${part} | tail -1`,
+        );
+        const score = Number(/: (\d+\.\d+) /.exec(output)?.[1]);
+        assert.ok(score <= EXPOSURE[part], `${part}: ${output}`);
+      }
+    });
+
+    await step("a stranger cannot write to the sockets", async () => {
+      for (const name of ["http", "network"]) {
+        const type = name === "http" ? "SOCK_DGRAM" : "SOCK_STREAM";
+        const { code, output } = await container.run(
+          `setpriv --reuid 65534 --regid 65534 --clear-groups python3 -c "import socket; socket.socket(socket.AF_UNIX, socket.${type}).connect('/run/ja4/${name}.socket')"`,
+        );
+        assert.notEqual(code, 0);
+        assert.match(output, /PermissionError/);
+      }
+    });
+
+    for (const part of ["capture", "correlate", "detect", "web"] as const) {
+      await step(`kill -9 ${part}: back in less than 4 s`, async () => {
+        const seconds = await host.killAndWait(part, "KILL");
+        assert.ok(seconds < 4, `${seconds} s`);
+      });
+    }
+
+    await step("the database gone and back: nothing is lost", async () => {
+      await host.must("systemctl stop ja4-store");
+      await host.visit(5, "/while-away");
+      await host.must("systemctl start ja4-store");
+      await host.joined(5, "/while-away");
+    });
+
+    await step("a hung process is restarted by the watchdog", async () => {
+      await host.must(
+        "mkdir -p /run/systemd/system/ja4-detect.service.d; printf '[Service]\\nWatchdogSec=2\\n' >/run/systemd/system/ja4-detect.service.d/99-test.conf; systemctl daemon-reload; systemctl restart ja4-detect",
+      );
+      await host.killAndWait("detect", "STOP");
+      assert.ok(await host.logged("detect", /watchdog/i));
+    });
+
+    await step("a bad reload is refused, a good one taken up", async () => {
+      const file = "/etc/ja4-platform/capture.toml";
+      const pid = await host.property("capture", "MainPID");
+      await host.must(
+        `cp -p ${file} /root/good.toml; echo 'nonsense = 1' >>${file}; systemctl reload ja4-capture`,
+      );
+      await eventually(
+        "the refusal",
+        () => host.logged("capture", /is refused.*unknown key/s),
+      );
+      const rounds = async (): Promise<number> =>
+        Number(
+          await host.must(
+            "journalctl --no-pager -o cat -u ja4-capture | grep -c '\"Capturing\"'",
+          ),
+        );
+      const before = await rounds();
+      await host.must(
+        `cp -p /root/good.toml ${file}; sed -i 's/ports = .*/ports = [443, 8443]/' ${file}; systemctl reload ja4-capture`,
+      );
+      await eventually(
+        "the new configuration",
+        async () => await rounds() > before,
+      );
+      assert.equal(await host.property("capture", "MainPID"), pid);
+      await host.visit(3, "/after-reload");
+      await host.joined(3, "/after-reload");
+    });
+
+    await step("an interface gone and back needs no restart", async () => {
+      const restarts = await host.property("capture", "NRestarts");
+      await host.must("ip link del cap0");
+      await eventually(
+        "the loss",
+        () => host.logged("capture", /Lost the interface/),
+      );
+      await host.must(`set -e
+        ip link add cap0 type veth peer name cap1 netns client
+        ip addr add 10.9.0.1/24 dev cap0; ip link set cap0 up
+        ip -n client addr add 10.9.0.2/24 dev cap1; ip -n client link set cap1 up`);
+      await eventually(
+        "the interface",
+        async () =>
+          (await container.run("ja4ctl doctor | grep -q '^ok *capture'"))
+            .code ===
+            0,
+        20_000,
+      );
+      await host.visit(3, "/after-loss");
+      await host.joined(3, "/after-loss");
+      assert.equal(await host.property("capture", "NRestarts"), restarts);
+    });
+
+    await step(
+      "a broken configuration: stays down, does not loop",
+      async () => {
+        const file = "/etc/ja4-platform/detect.toml";
+        await host.must(`cp -p ${file} /root/detect.toml; echo x >${file}`);
+        await container.run("systemctl restart ja4-detect");
+        assert.equal(await host.property("detect", "ExecMainStatus"), "78");
+        assert.equal(await host.property("detect", "ActiveState"), "failed");
+        await host.must(
+          `cp -p /root/detect.toml ${file}; systemctl reset-failed ja4-detect; systemctl start ja4-detect`,
+        );
+      },
+    );
+
+    await step("stop in less than a second", async () => {
+      for (const part of ["capture", "correlate", "detect", "web"]) {
+        const startedMs = performance.now();
+        await host.must(`systemctl stop ja4-${part}`);
+        const ms = performance.now() - startedMs;
+        assert.ok(ms < 1000, `${part} took ${ms} ms`);
+        await host.must(`systemctl start ja4-${part}`);
+      }
+    });
+
+    await step(
+      "upgrade and rollback keep a changed configuration",
+      async () => {
+        await host.must(
+          `${RPM} -U --force /root/rpms/*.rpm`,
+        );
+        assert.match(
+          await host.must("cat /etc/ja4-platform/capture.toml"),
+          /ports = \[443, 8443\]/,
+        );
+        await host.must(`${RPM} -U --oldpackage --force /root/rpms/*.rpm`);
+        for (const part of PARTS) {
+          await eventually(`ja4-${part}`, () => host.isActive(part), 30_000);
+        }
+        await host.visit(2, "/after-upgrade");
+        await host.joined(2, "/after-upgrade");
+      },
+    );
+
+    await step("rpm -V shows what was tampered with", async () => {
+      await host.must("echo >>/usr/share/ja4-platform/web/_fresh/main.js");
+      const { output } = await container.run(`${RPM} -V ja4-platform-web`);
+      assert.match(output, /^S.5.*main\.js$/m);
+      assert.equal(output.trim().split("\n").length, 1, output);
+    });
+
+    await step(
+      "erase leaves the data and changed configuration alone",
+      async () => {
+        await host.must("apache2 -f /root/httpd/httpd.conf -k stop");
+        await host.must(
+          `${RPM} -e $(rpm --define '_dbpath /var/lib/rpm' -qa | grep -E 'ja4-platform|mod_reqin')`,
+        );
+        for (const path of ["/usr/libexec", "/usr/share"]) {
+          await host.must(`test ! -e ${path}/ja4-platform`);
+        }
+        await host.must(
+          "test -e /etc/ja4-platform/capture.toml.rpmsave && test -d /var/lib/ja4-platform/store",
+        );
+        assert.equal(
+          (await host.must(
+            "systemctl list-units --all --plain --no-legend 'ja4-*.service' | grep -c running || :",
+          )).trim(),
+          "0",
+        );
+      },
+    );
+  },
+});
