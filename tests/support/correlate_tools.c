@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -153,6 +154,8 @@ static int run_hold(char **argv)
                 close(held);
             }
             fcntl(3, F_SETFD, 0);
+            /* Who kills the holder means what it holds, too. */
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             execvp(argv[3], argv + 3);
             _exit(127);
         }
