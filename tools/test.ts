@@ -83,8 +83,31 @@ const STAGES: readonly Stage[] = [
         ...UNIT_FOLDERS.filter((folder) => existsSync(`${ROOT}${folder}`)),
       ]),
   },
-  { name: "across", run: () => denoTest("across", ["tests"]) },
+  { name: "across", run: testAcross },
 ];
+
+/** Tests that spend most of their time waiting, for a browser or for a packer; they run beside the others. */
+const BESIDE = [
+  "tests/journeys",
+  "tests/packaging_test.ts",
+  "tests/packaging_systemd_test.ts",
+];
+
+/** The tests across folders, in two runs at once. */
+async function testAcross(): Promise<Outcome> {
+  const [rest, beside] = await Promise.all([
+    denoTest("across", ["tests", `--ignore=${BESIDE.join(",")}`]),
+    denoTest("beside", BESIDE),
+  ]);
+  return {
+    passed: rest.passed + beside.passed,
+    failed: rest.failed + beside.failed,
+    skipped: rest.skipped + beside.skipped,
+    reasons: [...new Set([...rest.reasons, ...beside.reasons])],
+    output: rest.output + beside.output,
+    slow: [...rest.slow ?? [], ...beside.slow ?? []],
+  };
+}
 
 async function main(): Promise<number> {
   const wanted = Deno.args.length === 0
