@@ -26,7 +26,7 @@ const ALLOWED_SKIPS: readonly RegExp[] = [
 ];
 
 /** Longest a stage may take, milliseconds; a hanging test must not hang the run. */
-const STAGE_MS = 15 * 60_000;
+const STAGE_MS = 20 * 60_000;
 
 interface Outcome {
   readonly passed: number;
