@@ -111,9 +111,13 @@ const IN_DOUBT = new Set([
   159, // TIMEOUT_EXCEEDED
   209, // SOCKET_TIMEOUT
   210, // NETWORK_ERROR
+  216, // QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: fetch sent it again on a new connection, the first is at work
   236, // ABORTED
   241, // MEMORY_LIMIT_EXCEEDED: in a materialized view, after the source table has its rows
+  242, // TABLE_IS_READ_ONLY: so can these two be
   243, // NOT_ENOUGH_SPACE
+  252, // TOO_MANY_PARTS
+  285, // TOO_FEW_LIVE_REPLICAS
   319, // UNKNOWN_STATUS_OF_INSERT
   394, // QUERY_WAS_CANCELLED
   999, // KEEPER_EXCEPTION
@@ -127,9 +131,6 @@ const RETRY = new Set([
   164, // READONLY
   192, // UNKNOWN_USER
   202, // TOO_MANY_SIMULTANEOUS_QUERIES
-  242, // TABLE_IS_READ_ONLY
-  252, // TOO_MANY_PARTS
-  285, // TOO_FEW_LIVE_REPLICAS
   497, // ACCESS_DENIED
   516, // AUTHENTICATION_FAILED
 ]);

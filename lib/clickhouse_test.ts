@@ -69,7 +69,8 @@ Deno.test.each(
     { code: 60, name: "UNKNOWN_TABLE", write: "retry", read: "retry" },
     { code: 202, name: "TOO_MANY_QUERIES", write: "retry", read: "retry" },
     { code: 241, name: "MEMORY_LIMIT", write: "in_doubt", read: "retry" },
-    { code: 252, name: "TOO_MANY_PARTS", write: "retry", read: "retry" },
+    { code: 216, name: "SAME_ID_RUNNING", write: "in_doubt", read: "retry" },
+    { code: 252, name: "TOO_MANY_PARTS", write: "in_doubt", read: "retry" },
     { code: 516, name: "AUTHENTICATION_FAILED", write: "retry", read: "retry" },
   ] as const,
 )("Database tells what may be done about $name", async ({

@@ -170,16 +170,10 @@ Deno.test("correlate: the database restarts in the middle of batches, and replie
   assert.equal((await sending).sent, count);
   await drained(correlate);
   await using db = await store.database("ja4");
-  const { rows, paths, ids } = await stored(db);
-  assert.deepEqual({ paths, ids }, { paths: count, ids: count });
+  assert.deepEqual(await stored(db), { rows: count, paths: count, ids: count });
   const doubt = await correlate.metric("correlate_sink_in_doubt_total");
-  // Not yet never: see "What may be stored twice" in docs/correlation.md.
-  // deno-lint-ignore no-console -- the figures are the point
-  console.log(
-    `${proxy.lost} replies lost, ${doubt} inserts in doubt, 0 rows lost, ${
-      rows - count
-    } twice`,
-  );
+  // deno-lint-ignore no-console -- the figures say that something was lost
+  console.log(`${proxy.lost} replies lost, ${doubt} inserts in doubt, 0 twice`);
   assert.ok(proxy.lost > 0 && doubt > 0);
 });
 
@@ -477,12 +471,6 @@ Deno.test("correlate: a spool folder that was emptied, and a row the database re
       PATIENCE_MS,
     );
     await Deno.remove(correlate.spool, { recursive: true });
-    // The epoch of a spool without a past is the second of its start.
-    const second = Math.floor(Date.now() / 1000);
-    await eventually(
-      "the next second",
-      () => Math.floor(Date.now() / 1000) > second,
-    );
   }
   assert.deepEqual(await stored(db), { rows: sent, paths: sent, ids: sent });
 
