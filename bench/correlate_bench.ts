@@ -148,7 +148,7 @@ function newPipeline(sinks: readonly RowSink[]): Pipeline {
       emitTlsOrphans: false,
     }),
     privacy: new Privacy({ addresses: "full", query: "keep", queryNames: [] }),
-    ...{ sinks, deadLetters: undefined, host: 1, epoch: 1 },
+    ...{ sinks, deadLetters: undefined, origin: 1, epoch: 1 },
   });
   const { join } = pipeline;
   join.advance(0, START_US);

@@ -21,7 +21,7 @@ function rowsOf(
     privacy: new Privacy({ addresses: "full", query: "keep", queryNames: [] }),
     sinks: [{ append: (line) => rows.push(line) }],
     deadLetters: undefined,
-    ...{ host: 1, epoch: 2 },
+    ...{ origin: 1, epoch: 2 },
   });
   pipeline.join.advance(0, START_US);
   const bytes = (lines: readonly string[]): Uint8Array =>

@@ -87,7 +87,8 @@ export async function runCorrelator(
     privacy: await openPrivacy(config),
     sinks: eager === undefined ? sinks : [eager, ...sinks],
     deadLetters,
-    host: hashName(host),
+    // A folder that was emptied begins anew, maybe within the second that is its epoch.
+    origin: hashName(spool === undefined ? host : `${host}/${spool.id}`),
     epoch: spool?.epoch ?? startedS,
     nextSeq: spool && (() => spool.nextSeq),
     appended: latency &&

@@ -1,11 +1,11 @@
 /** Identifiers of events: a UUID's text from three numbers, so that a batch is a range. @module */
 
-/** Makes `event_id`s: 32 bits of the host, 32 bits of the spool's epoch, 64 bits of a sequence. */
+/** Makes `event_id`s: 32 bits of the host and its spool, 32 bits of the spool's epoch, 64 bits of a sequence. */
 export class EventIds {
   readonly #prefix: string;
 
-  constructor(host: number, epoch: number) {
-    const hex = hex32(host) + hex32(epoch);
+  constructor(origin: number, epoch: number) {
+    const hex = hex32(origin) + hex32(epoch);
     this.#prefix = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12)}-`;
   }
 

@@ -187,7 +187,7 @@ Deno.test("the pipeline makes rows of each format, and counts and keeps what is 
       bytesMax: 1 << 20,
       now: () => START_US,
     }),
-    ...{ host: 1, epoch: 2 },
+    ...{ origin: 1, epoch: 2 },
   });
   pipeline.join.advance(0, START_US);
   const bad = ["garbage", '{"msg":"started"}'];

@@ -34,9 +34,9 @@ export interface PipelineOptions {
   readonly privacy: Privacy;
   readonly sinks: readonly RowSink[];
   readonly deadLetters: DeadLetters | undefined;
-  /** First 32 bits of each `event_id`. */
-  readonly host: number;
-  /** Next 32 bits: never the same for two processes of a host. */
+  /** First 32 bits of each `event_id`: where the events come from. */
+  readonly origin: number;
+  /** Next 32 bits: never the same for two processes of one origin. */
   readonly epoch: number;
   /** The number of the next row, if a sink gives them; else they are counted here from 1. */
   readonly nextSeq?: (() => number) | undefined;
@@ -69,7 +69,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#ids = new EventIds(options.host, options.epoch);
+    this.#ids = new EventIds(options.origin, options.epoch);
     this.join = new Join(
       options.join,
       (joined, waitedMs) => this.#write(joined, waitedMs),

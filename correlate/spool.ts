@@ -131,10 +131,12 @@ export class Spool implements Disposable {
   };
   /** Why the last write failed; undefined while the disk takes rows. */
   writeFault: string | undefined;
+  /** Drawn when the folder was empty, and the same ever since. */
+  readonly id: bigint;
+  /** Grows with every start. */
   readonly epoch: number;
   readonly #options: SpoolOptions;
   readonly #lock: Deno.FsFile;
-  readonly #spoolId: bigint;
   readonly #segments: Segment[] = [];
   #writer: Writer | undefined;
   #nextSegment = 1;
@@ -162,7 +164,7 @@ export class Spool implements Disposable {
     );
     this.#options = options;
     this.#lock = lock;
-    this.#spoolId = spoolId;
+    this.id = spoolId;
     this.epoch = epoch;
   }
 
@@ -466,7 +468,7 @@ export class Spool implements Disposable {
     });
     const segment: Segment = {
       name,
-      spoolId: this.#spoolId,
+      spoolId: this.id,
       epoch: this.epoch,
       number,
       recovered: false,
@@ -485,7 +487,7 @@ export class Spool implements Disposable {
       this.#write(
         writer,
         encodeSegmentHeader({
-          spoolId: this.#spoolId,
+          spoolId: this.id,
           epoch: this.epoch,
           segment: number,
           seq: this.#nextSeq,
@@ -573,7 +575,7 @@ export class Spool implements Disposable {
   ): void {
     try {
       writeState(this.#options.dir, {
-        spoolId: this.#spoolId,
+        spoolId: this.id,
         epoch: this.epoch,
         delivered: { epoch: segment.epoch, segment: segment.number, batch },
       });
