@@ -1,6 +1,6 @@
 /** Configuration of the capture: `/etc/ja4-platform/capture.toml`. @module */
 import * as v from "valibot";
-import { healthAddress, integer } from "../lib/config.ts";
+import { about, healthAddress, integer } from "../lib/config.ts";
 import { networkList } from "../lib/ip_filter.ts";
 import { parseIp } from "../lib/ip.ts";
 import {
@@ -30,139 +30,205 @@ const backlogBytes = v.optional(
 export const captureSchema = v.strictObject({
   capture: v.optional(
     v.strictObject({
-      /** Network interface, `any`, `route` (that of the default route) or `route:ADDRESS`. */
-      interface: v.optional(
-        v.pipe(
-          v.string("expected the name of an interface"),
-          v.minLength(1, "expected the name of an interface"),
-          v.check(
-            (text) =>
-              !text.startsWith("route:") ||
-              parseIp(text.slice(6)) !== undefined,
-            'expected an address behind "route:"',
-          ),
-        ),
-        "any",
-      ),
-      /** Ports of the servers on this host whose clients are of interest. */
-      ports: v.optional(
-        v.pipe(v.array(integer(1, 65_535)), v.minLength(1), v.maxLength(64)),
-        [443],
-      ),
-      /** Addresses of these servers; all of them if empty. */
-      addresses: v.optional(
-        v.pipe(
-          v.array(
-            v.pipe(
-              v.string("expected an address"),
-              v.check(
-                (text) => parseIp(text) !== undefined,
-                "expected an address",
-              ),
+      interface: about(
+        "Network interface, `any`, `route` (that of the default route) or `route:ADDRESS`",
+        v.optional(
+          v.pipe(
+            v.string("expected the name of an interface"),
+            v.minLength(1, "expected the name of an interface"),
+            v.check(
+              (text) =>
+                !text.startsWith("route:") ||
+                parseIp(text.slice(6)) !== undefined,
+              'expected an address behind "route:"',
             ),
-            "expected a list of addresses",
           ),
-          v.maxLength(64),
+          "any",
         ),
-        [],
       ),
-      /** Packets with a VLAN tag, or two, that the kernel has not removed. */
-      vlan: v.optional(v.boolean(), OFF),
-      /** Tunnels that are looked into; all that they carry reaches the process. */
-      tunnels: v.optional(
-        v.array(
-          v.picklist(TUNNELS, `expected some of ${TUNNELS.join(", ")}`),
-          "expected a list of tunnels",
+      ports: about(
+        "Ports of the servers on this host whose clients are of interest",
+        v.optional(
+          v.pipe(v.array(integer(1, 65_535)), v.minLength(1), v.maxLength(64)),
+          [443],
         ),
-        [],
       ),
-      /** Measures tcp_rtt_us; every ACK without data reaches the process then. */
-      measure_rtt: v.optional(v.boolean(), OFF),
-      /** Threads among which the kernel divides the connections. */
-      workers: v.optional(integer(1, workersMax), 1),
-      /** pcap-filter(7) expression on top of the one made for `ports`. */
-      filter: v.optional(v.string(), ""),
-      /** Networks whose packets are left out, such as those of a load balancer's checks. */
-      exclude: v.optional(networkList(), []),
-      promiscuous: v.optional(v.boolean(), OFF),
-      /** Bytes kept of a packet. */
-      snap_length: v.optional(integer(256, 262_144), snapLength),
-      /** Bytes of the kernel's ring. */
-      ring_bytes: v.optional(
-        integer(1024 * 1024, 1024 * 1024 * 1024),
-        captureRingBytes,
-      ),
-      /** Longest time until the kernel hands over what it has. */
-      timeout_ms: v.optional(integer(1, 1000), 100),
-      /** Name of this host in events; its host name if empty. */
-      sensor: v.optional(
-        v.pipe(
-          v.string(),
-          v.regex(
-            /^[A-Za-z0-9._-]{0,64}$/,
-            "expected letters, digits, '.', '_' and '-'",
+      addresses: about(
+        "Addresses of these servers; all of them if empty",
+        v.optional(
+          v.pipe(
+            v.array(
+              v.pipe(
+                v.string("expected an address"),
+                v.check(
+                  (text) => parseIp(text) !== undefined,
+                  "expected an address",
+                ),
+              ),
+              "expected a list of addresses",
+            ),
+            v.maxLength(64),
           ),
+          [],
         ),
-        "",
       ),
-      /** User to become once the interface is open, when started as root. */
-      user: v.optional(v.string(), ""),
-      /** Time between stats events. */
-      stats_interval_s: v.optional(integer(1, 3600), 10),
+      vlan: about(
+        "Packets with a VLAN tag, or two, that the kernel has not removed",
+        v.optional(v.boolean(), OFF),
+      ),
+      tunnels: about(
+        "Tunnels that are looked into; all that they carry reaches the process",
+        v.optional(
+          v.array(
+            v.picklist(TUNNELS, `expected some of ${TUNNELS.join(", ")}`),
+            "expected a list of tunnels",
+          ),
+          [],
+        ),
+      ),
+      measure_rtt: about(
+        "Measures tcp_rtt_us; every ACK without data reaches the process then",
+        v.optional(v.boolean(), OFF),
+      ),
+      workers: about(
+        "Threads among which the kernel divides the connections",
+        v.optional(integer(1, workersMax), 1),
+      ),
+      filter: about(
+        "pcap-filter(7) expression on top of the one made for `ports`",
+        v.optional(v.string(), ""),
+      ),
+      exclude: about(
+        "Networks whose packets are left out, such as those of a load balancer's checks",
+        v.optional(networkList(), []),
+      ),
+      promiscuous: about(
+        "Takes packets too that are not for this host",
+        v.optional(v.boolean(), OFF),
+      ),
+      snap_length: about(
+        "Bytes kept of a packet",
+        v.optional(integer(256, 262_144), snapLength),
+      ),
+      ring_bytes: about(
+        "Bytes of the kernel's ring",
+        v.optional(
+          integer(1024 * 1024, 1024 * 1024 * 1024),
+          captureRingBytes,
+        ),
+      ),
+      timeout_ms: about(
+        "Longest time until the kernel hands over what it has",
+        v.optional(integer(1, 1000), 100),
+      ),
+      sensor: about(
+        "Name of this host in events; its host name if empty",
+        v.optional(
+          v.pipe(
+            v.string(),
+            v.regex(
+              /^[A-Za-z0-9._-]{0,64}$/,
+              "expected letters, digits, '.', '_' and '-'",
+            ),
+          ),
+          "",
+        ),
+      ),
+      user: about(
+        "User to become once the interface is open, when started as root",
+        v.optional(v.string(), ""),
+      ),
+      stats_interval_s: about(
+        "Time between stats events",
+        v.optional(integer(1, 3600), 10),
+      ),
     }),
     {},
   ),
   socket: v.optional(
     v.strictObject({
-      enabled: v.optional(v.boolean(), ON),
-      /** UNIX stream socket on which the correlator listens. */
-      path: v.optional(path, "/run/ja4/network.socket"),
-      /** Bytes of events kept while nobody reads; the oldest are dropped and counted. */
-      backlog_bytes: backlogBytes,
+      enabled: about(
+        "Whether events go to the correlator",
+        v.optional(v.boolean(), ON),
+      ),
+      path: about(
+        "UNIX stream socket on which the correlator listens",
+        v.optional(path, "/run/ja4/network.socket"),
+      ),
+      backlog_bytes: about(
+        "Bytes of events kept while nobody reads; the oldest are dropped and counted",
+        backlogBytes,
+      ),
     }),
     {},
   ),
   file: v.optional(
     v.strictObject({
-      enabled: v.optional(v.boolean(), OFF),
-      /** Appended to; opened anew on SIGHUP. */
-      path: v.optional(path, "/var/log/ja4-platform/handshakes.ndjson"),
-      backlog_bytes: backlogBytes,
+      enabled: about(
+        "Whether events go to a file too",
+        v.optional(v.boolean(), OFF),
+      ),
+      path: about(
+        "Appended to; opened anew on SIGHUP",
+        v.optional(path, "/var/log/ja4-platform/handshakes.ndjson"),
+      ),
+      backlog_bytes: about(
+        "Bytes of events kept while the disk is slow",
+        backlogBytes,
+      ),
     }),
     {},
   ),
   stdout: v.optional(
     v.strictObject({
-      enabled: v.optional(v.boolean(), OFF),
-      backlog_bytes: backlogBytes,
+      enabled: about(
+        "Whether events go to standard output too",
+        v.optional(v.boolean(), OFF),
+      ),
+      backlog_bytes: about(
+        "Bytes of events kept while nobody reads",
+        backlogBytes,
+      ),
     }),
     {},
   ),
   evidence: v.optional(
     v.strictObject({
-      /** Folder in which what was captured is kept as pcapng files; none if empty. */
-      folder: v.optional(v.string(), ""),
-      /** Most bytes of a file. */
-      file_bytes: v.optional(
-        integer(evidenceFileBytesMin, 16 * 1024 * 1024 * 1024),
-        evidenceFileBytes,
+      folder: about(
+        "Folder in which what was captured is kept as pcapng files; none if empty",
+        v.optional(v.string(), ""),
       ),
-      /** Most files; the oldest is removed for a new one. */
-      files: v.optional(integer(2, 9999), evidenceFiles),
+      file_bytes: about(
+        "Most bytes of a file",
+        v.optional(
+          integer(evidenceFileBytesMin, 16 * 1024 * 1024 * 1024),
+          evidenceFileBytes,
+        ),
+      ),
+      files: about(
+        "Most files; the oldest is removed for a new one",
+        v.optional(integer(2, 9999), evidenceFiles),
+      ),
     }),
     {},
   ),
   health: v.optional(
     v.strictObject({
-      listen: v.optional(healthAddress(), "127.0.0.1:9463"),
+      listen: about(
+        "Where health and metrics are asked for",
+        v.optional(healthAddress(), "127.0.0.1:9463"),
+      ),
     }),
     {},
   ),
   log: v.optional(
     v.strictObject({
-      level: v.optional(
-        v.picklist(["debug", "info", "warning", "error"]),
-        "info",
+      level: about(
+        "The lowest level that is written",
+        v.optional(
+          v.picklist(["debug", "info", "warning", "error"]),
+          "info",
+        ),
       ),
     }),
     {},

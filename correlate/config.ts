@@ -1,7 +1,7 @@
 /** `correlate.toml`: sections, keys, ranges, defaults. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { healthAddress, integer } from "../lib/config.ts";
+import { about, healthAddress, integer } from "../lib/config.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { FEED_FORMATS } from "./feeds.ts";
 import { filterSection, joinSection } from "./join_config.ts";
@@ -52,21 +52,30 @@ function socketPath(
 
 /** Keys of a socket for web servers, beside its path. */
 const SOCKET_KEYS = {
-  mode: fileMode("0660"),
-  group: v.optional(text()),
-  type: v.optional(
-    v.picklist(
-      ["datagram", "stream"],
-      'expected "datagram" or "stream" (a line an event)',
-    ),
-    "datagram",
+  mode: about("Permission bits of the socket", fileMode("0660")),
+  group: about(
+    "Group of the socket, by name; that of its folder if not given",
+    v.optional(text()),
   ),
-  format: v.optional(
-    v.picklist(
-      FEED_FORMATS,
-      `expected ${FEED_FORMATS.map((name) => `"${name}"`).join(" or ")}`,
+  type: about(
+    "Datagrams, or a stream of lines",
+    v.optional(
+      v.picklist(
+        ["datagram", "stream"],
+        'expected "datagram" or "stream" (a line an event)',
+      ),
+      "datagram",
     ),
-    "reqin",
+  ),
+  format: about(
+    "What the web server writes",
+    v.optional(
+      v.picklist(
+        FEED_FORMATS,
+        `expected ${FEED_FORMATS.map((name) => `"${name}"`).join(" or ")}`,
+      ),
+      "reqin",
+    ),
   ),
 } as const;
 
@@ -74,31 +83,51 @@ const SOCKET_KEYS = {
 export const schema = v.strictObject({
   network: v.optional(
     v.strictObject({
-      path: socketPath("/run/ja4/network.socket"),
-      mode: fileMode("0660"),
-      group: v.optional(text()),
+      path: about(
+        "UNIX stream socket that sensors send to",
+        socketPath("/run/ja4/network.socket"),
+      ),
+      mode: about("Its permission bits", fileMode("0660")),
+      group: about(
+        "Its group, by name; that of its folder if not given",
+        v.optional(text()),
+      ),
     }),
     {},
   ),
   http: v.optional(
     v.strictObject({
-      path: socketPath("/run/ja4/http.socket"),
-      ...SOCKET_KEYS,
-      /** Bytes for events that wait while the process is busy; rounded up to a power of two. */
-      ring_bytes: v.optional(integer(1 << 20, 2 ** 30), 16 * 2 ** 20),
-      /** `ffi` reads by recvmmsg(2) and takes a socket that systemd passes; it needs --allow-ffi. */
-      reader: v.optional(
-        v.picklist(["builtin", "ffi"], 'expected "builtin" or "ffi"'),
-        "builtin",
+      path: about(
+        "UNIX socket that web servers send to",
+        socketPath("/run/ja4/http.socket"),
       ),
-      /** Warned of when the kernel queues fewer datagrams; 0 asks for no look. */
-      min_qlen: v.optional(integer(0, QUEUE_LENGTH_MEASURED), 256),
-      /** Further sockets, for web servers that write something else. */
-      feeds: v.optional(
-        v.array(
-          v.strictObject({ path: requiredSocketPath(), ...SOCKET_KEYS }),
+      ...SOCKET_KEYS,
+      ring_bytes: about(
+        "Bytes for events that wait while the process is busy; rounded up to a power of two",
+        v.optional(integer(1 << 20, 2 ** 30), 16 * 2 ** 20),
+      ),
+      reader: about(
+        "`ffi` reads by recvmmsg(2) and takes a socket that systemd passes; it needs --allow-ffi",
+        v.optional(
+          v.picklist(["builtin", "ffi"], 'expected "builtin" or "ffi"'),
+          "builtin",
         ),
-        [],
+      ),
+      min_qlen: about(
+        "Warned of when the kernel queues fewer datagrams; 0 asks for no look",
+        v.optional(integer(0, QUEUE_LENGTH_MEASURED), 256),
+      ),
+      feeds: about(
+        "Further sockets, for web servers that write something else",
+        v.optional(
+          v.array(
+            v.strictObject({
+              path: requiredSocketPath(),
+              ...SOCKET_KEYS,
+            }),
+          ),
+          [],
+        ),
       ),
     }),
     {},
@@ -107,74 +136,130 @@ export const schema = v.strictObject({
   filter: filterSection,
   privacy: v.optional(
     v.strictObject({
-      addresses: v.optional(
-        v.picklist(
-          ["full", "truncate", "hmac", "drop"],
-          'expected "full", "truncate", "hmac" or "drop"',
+      addresses: about(
+        "What is kept of addresses: all, the network, a keyed hash that changes daily, nothing",
+        v.optional(
+          v.picklist(
+            ["full", "truncate", "hmac", "drop"],
+            'expected "full", "truncate", "hmac" or "drop"',
+          ),
+          "full",
         ),
-        "full",
       ),
-      /** Needed for "hmac": a file of at least 16 random bytes. The key of each day is made from it. */
-      key_file: v.optional(text()),
-      query: v.optional(
-        v.picklist(
-          ["keep", "redact", "drop"],
-          'expected "keep", "redact" or "drop"',
+      key_file: about(
+        'Needed for "hmac": a file of at least 16 random bytes. The key of each day is made from it',
+        v.optional(text()),
+      ),
+      query: about(
+        "What is kept of query strings",
+        v.optional(
+          v.picklist(
+            ["keep", "redact", "drop"],
+            'expected "keep", "redact" or "drop"',
+          ),
+          "keep",
         ),
-        "keep",
       ),
-      /** For "redact": parameters whose values go. */
-      query_names: v.optional(v.array(text()), [...SECRET_NAMES]),
+      query_names: about(
+        'For "redact": parameters whose values go',
+        v.optional(v.array(text()), [...SECRET_NAMES]),
+      ),
     }),
     {},
   ),
   spool: v.optional(
     v.strictObject({
-      /** Without the spool nothing goes to ClickHouse. */
-      enabled: flag(ON),
-      dir: v.optional(text(), "/var/lib/ja4-platform/spool"),
-      segment_bytes: v.optional(integer(65_536, 2 ** 30), 16 * 2 ** 20),
-      max_bytes: v.optional(integer(1 << 20, 2 ** 40), 2 ** 30),
-      when_full: v.optional(
-        v.picklist(
-          ["drop_oldest", "drop_newest", "block"],
-          'expected "drop_oldest", "drop_newest" or "block"',
-        ),
-        "drop_oldest",
+      enabled: about("Without the spool nothing goes to ClickHouse", flag(ON)),
+      dir: about(
+        "Folder of rows that are not yet in the database",
+        v.optional(text(), "/var/lib/ja4-platform/spool"),
       ),
-      fsync_ms: v.optional(integer(10, 60_000), 100),
-      dead_letter_bytes: v.optional(integer(65_536, 2 ** 30), 16 * 2 ** 20),
-      batch_rows: v.optional(integer(1, insertRowsMax), insertRowsMax),
-      batch_ms: v.optional(integer(10, 600_000), 1000),
-      /** Batches under way to the database at a time. */
-      in_flight: v.optional(integer(1, 8), 2),
-      retry_max_ms: v.optional(integer(10, 600_000), 30_000),
-      /** How long a stop waits for the database to take what is left; the rest stays on disk. */
-      drain_ms: v.optional(integer(0, 60_000), 3000),
+      segment_bytes: about(
+        "Bytes of one of its files",
+        v.optional(integer(65_536, 2 ** 30), 16 * 2 ** 20),
+      ),
+      max_bytes: about(
+        "Most bytes of all its files",
+        v.optional(integer(1 << 20, 2 ** 40), 2 ** 30),
+      ),
+      when_full: about(
+        "What gives way when it is full",
+        v.optional(
+          v.picklist(
+            ["drop_oldest", "drop_newest", "block"],
+            'expected "drop_oldest", "drop_newest" or "block"',
+          ),
+          "drop_oldest",
+        ),
+      ),
+      fsync_ms: about(
+        "Longest time until a row is on the disk",
+        v.optional(integer(10, 60_000), 100),
+      ),
+      dead_letter_bytes: about(
+        "Most bytes of rows that the database refused",
+        v.optional(integer(65_536, 2 ** 30), 16 * 2 ** 20),
+      ),
+      batch_rows: about(
+        "Most rows of an insert",
+        v.optional(integer(1, insertRowsMax), insertRowsMax),
+      ),
+      batch_ms: about(
+        "Longest time until a row is inserted",
+        v.optional(integer(10, 600_000), 1000),
+      ),
+      in_flight: about(
+        "Batches under way to the database at a time",
+        v.optional(integer(1, 8), 2),
+      ),
+      retry_max_ms: about(
+        "Longest pause between attempts while the database is away",
+        v.optional(integer(10, 600_000), 30_000),
+      ),
+      drain_ms: about(
+        "How long a stop waits for the database to take what is left; the rest stays on disk",
+        v.optional(integer(0, 60_000), 3000),
+      ),
     }),
     {},
   ),
   clickhouse: clickhouseSection("ja4"),
   file: v.optional(
     v.strictObject({
-      enabled: flag(OFF),
-      path: v.optional(text(), "/var/log/ja4-platform/events.ndjson"),
+      enabled: about("Whether rows go to a file too", flag(OFF)),
+      path: about(
+        "Appended to; opened anew on SIGHUP",
+        v.optional(text(), "/var/log/ja4-platform/events.ndjson"),
+      ),
     }),
     {},
   ),
-  stdout: v.optional(v.strictObject({ enabled: flag(OFF) }), {}),
+  stdout: v.optional(
+    v.strictObject({
+      enabled: about("Whether rows go to standard output too", flag(OFF)),
+    }),
+    {},
+  ),
   health: v.optional(
-    v.strictObject({ listen: v.optional(healthAddress(), "127.0.0.1:9464") }),
+    v.strictObject({
+      listen: about(
+        "Where health and metrics are asked for",
+        v.optional(healthAddress(), "127.0.0.1:9464"),
+      ),
+    }),
     {},
   ),
   log: v.optional(
     v.strictObject({
-      level: v.optional(
-        v.picklist(
-          ["debug", "info", "warning", "error"],
-          'expected "debug", "info", "warning" or "error"',
+      level: about(
+        "The lowest level that is written",
+        v.optional(
+          v.picklist(
+            ["debug", "info", "warning", "error"],
+            'expected "debug", "info", "warning" or "error"',
+          ),
+          "info",
         ),
-        "info",
       ),
     }),
     {},

@@ -8,7 +8,7 @@ import {
   databaseOptions,
   openDatabase,
 } from "../lib/clickhouse.ts";
-import { integer } from "../lib/config.ts";
+import { about, integer } from "../lib/config.ts";
 import { KINDS } from "../store/reference_files.ts";
 import { CONFIG_DIR, type Invocation } from "../lib/program.ts";
 import { passwordFile } from "./host_config.ts";
@@ -18,7 +18,10 @@ import type { PartConfig, PartName } from "./parts.ts";
 export const schema = v.strictObject({
   ctl: v.optional(
     v.strictObject({
-      config_dir: v.optional(v.string("expected a path"), CONFIG_DIR),
+      config_dir: about(
+        "Folder of the parts' configuration",
+        v.optional(v.string("expected a path"), CONFIG_DIR),
+      ),
     }),
     {},
   ),
@@ -26,21 +29,23 @@ export const schema = v.strictObject({
   app: clickhouseSection("app"),
   reference: v.optional(
     v.strictObject({
-      /** What `ja4ctl reference load` loads beside what ships. */
-      sources: v.optional(
-        v.array(
-          v.strictObject({
-            kind: v.picklist(KINDS),
-            from: v.string("expected a file, an address or a publisher"),
-            name: v.optional(v.string("expected a name")),
-            score: v.optional(integer(1, 100)),
-            days: v.optional(integer(1, 3650)),
-            operator: v.optional(v.string("expected a name")),
-            ua_token: v.optional(v.string("expected a text")),
-          }),
-          "expected a list of sources",
+      sources: about(
+        "What `ja4ctl reference load` loads beside what ships",
+        v.optional(
+          v.array(
+            v.strictObject({
+              kind: v.picklist(KINDS),
+              from: v.string("expected a file, an address or a publisher"),
+              name: v.optional(v.string("expected a name")),
+              score: v.optional(integer(1, 100)),
+              days: v.optional(integer(1, 3650)),
+              operator: v.optional(v.string("expected a name")),
+              ua_token: v.optional(v.string("expected a text")),
+            }),
+            "expected a list of sources",
+          ),
+          [],
         ),
-        [],
       ),
     }),
     {},

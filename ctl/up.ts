@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { about } from "../lib/config.ts";
 import { openDatabase } from "../lib/clickhouse.ts";
 import { EXIT, FatalError, messageOf } from "../lib/errors.ts";
 import { startLog } from "../lib/log.ts";
@@ -32,8 +33,14 @@ import { Supervisor } from "./supervise.ts";
 export const schema = v.strictObject({
   up: v.optional(
     v.strictObject({
-      config_dir: v.optional(v.string("expected a path"), CONFIG_DIR),
-      log_dir: v.optional(v.string("expected a path"), "/var/log/ja4-platform"),
+      config_dir: about(
+        "Folder of the parts' configuration",
+        v.optional(v.string("expected a path"), CONFIG_DIR),
+      ),
+      log_dir: about(
+        "Folder of one log a part",
+        v.optional(v.string("expected a path"), "/var/log/ja4-platform"),
+      ),
     }),
     {},
   ),

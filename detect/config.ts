@@ -1,7 +1,7 @@
 /** The file detect.toml. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { integer, listenAddress } from "../lib/config.ts";
+import { about, healthAddress, integer, listenAddress } from "../lib/config.ts";
 import { SEVERITIES } from "../lib/events.ts";
 import type { DetectorOptions } from "./detector.ts";
 import { MODEL_NAMES } from "./detector_model.ts";
@@ -42,106 +42,171 @@ function url(schemes: readonly string[]): v.GenericSchema<string, string> {
 export const schema = v.strictObject({
   detect: v.optional(
     v.strictObject({
-      /** Seconds between two cycles. */
-      cycle_s: v.optional(integer(1, 3600), 300),
-      /** Length of the windows that clients are judged by. */
-      window_s: v.optional(integer(300, 86_400), 3600),
-      /** Seconds until it learns a new model, once a day of traffic is there. */
-      learn_s: v.optional(integer(60, 604_800), 86_400),
-      /** Hours of traffic that it learns from. */
-      learn_hours: v.optional(integer(1, 720), 168),
-      /** Seconds that a new model is on trial. */
-      shadow_s: v.optional(integer(0, 604_800), 86_400),
-      /** Share of people's windows that the model may call unusual. */
-      alarm_rate: v.optional(
-        v.pipe(
-          v.number("expected a number above 0, at most 0.1"),
-          v.gtValue(0, "expected a number above 0, at most 0.1"),
-          v.maxValue(ALARM_RATE_MAX, "expected a number above 0, at most 0.1"),
-        ),
-        0.001,
+      cycle_s: about(
+        "Seconds between two cycles",
+        v.optional(integer(1, 3600), 300),
       ),
-      /** Clients a day that the model shall show; goes before alarm_rate where not 0. */
-      alerts_per_day: v.optional(integer(0, 1_000_000), 0),
+      window_s: about(
+        "Length of the windows that clients are judged by",
+        v.optional(integer(300, 86_400), 3600),
+      ),
+      learn_s: about(
+        "Seconds until it learns a new model, once a day of traffic is there",
+        v.optional(integer(60, 604_800), 86_400),
+      ),
+      learn_hours: about(
+        "Hours of traffic that it learns from",
+        v.optional(integer(1, 720), 168),
+      ),
+      shadow_s: about(
+        "Seconds that a new model is on trial",
+        v.optional(integer(0, 604_800), 86_400),
+      ),
+      alarm_rate: about(
+        "Share of people's windows that the model may call unusual",
+        v.optional(
+          v.pipe(
+            v.number("expected a number above 0, at most 0.1"),
+            v.gtValue(0, "expected a number above 0, at most 0.1"),
+            v.maxValue(
+              ALARM_RATE_MAX,
+              "expected a number above 0, at most 0.1",
+            ),
+          ),
+          0.001,
+        ),
+      ),
+      alerts_per_day: about(
+        "Clients a day that the model shall show; goes before alarm_rate where not 0",
+        v.optional(integer(0, 1_000_000), 0),
+      ),
     }),
     {},
   ),
   models: v.optional(
     v.strictObject({
-      complete: v.optional(flag, ON),
-      applicative: v.optional(flag, ON),
-      declared: v.optional(flag, ON),
-      app: v.optional(flag, ON),
+      complete: about(
+        "Whether the model of clients with fingerprint and requests is used",
+        v.optional(flag, ON),
+      ),
+      applicative: about(
+        "Whether the model of requests without a fingerprint is used",
+        v.optional(flag, ON),
+      ),
+      declared: about(
+        "Whether the model of clients that say what they are is used",
+        v.optional(flag, ON),
+      ),
+      app: about(
+        "Whether the model of programs beside browsers is used",
+        v.optional(flag, ON),
+      ),
     }),
     {},
   ),
   rules: v.optional(
     v.strictObject(
-      Object.fromEntries(RULE_NAMES.map((name) => [name, rule])),
+      Object.fromEntries(
+        RULE_NAMES.map((name) => [
+          name,
+          about(`Whether the rule "${name}" is in force`, rule),
+        ]),
+      ),
     ),
     {},
   ),
   bots: v.optional(
     v.strictObject({
-      /** Where reverse names of bots are asked for, "address:port"; empty: published networks decide. */
-      name_server: v.optional(
-        v.union(
-          [v.literal(""), listenAddress()],
-          'expected "address:port" or ""',
+      name_server: about(
+        'Where reverse names of bots are asked for, "address:port"; empty: published networks decide',
+        v.optional(
+          v.union(
+            [v.literal(""), listenAddress()],
+            'expected "address:port" or ""',
+          ),
+          "",
         ),
-        "",
       ),
     }),
     {},
   ),
   alerts: v.optional(
     v.strictObject({
-      min_severity: v.optional(
-        v.picklist(SEVERITIES, "expected low, medium, high or critical"),
-        "medium",
+      min_severity: about(
+        "The lowest severity that is told",
+        v.optional(
+          v.picklist(SEVERITIES, "expected low, medium, high or critical"),
+          "medium",
+        ),
       ),
-      /** Seconds after which an alert that lasts is told again. */
-      cooldown_s: v.optional(integer(60, 2_592_000), 21_600),
+      cooldown_s: about(
+        "Seconds after which an alert that lasts is told again",
+        v.optional(integer(60, 2_592_000), 21_600),
+      ),
     }),
     {},
   ),
   webhook: v.optional(
     v.strictObject({
-      url: v.optional(url(["https", "http"]), ""),
-      /** File whose first line is the secret shared with the receiver. */
-      secret_file: path,
-      allow_private: v.optional(flag, OFF),
-      /** Certificates of own authorities, PEM. */
-      ca_file: path,
+      url: about(
+        "Where alerts are posted; empty: nowhere",
+        v.optional(url(["https", "http"]), ""),
+      ),
+      secret_file: about(
+        "File whose first line is the secret shared with the receiver",
+        path,
+      ),
+      allow_private: about(
+        "Whether the receiver may have a private address",
+        v.optional(flag, OFF),
+      ),
+      ca_file: about("Certificates of own authorities, PEM", path),
     }),
     {},
   ),
   syslog: v.optional(
     v.strictObject({
-      url: v.optional(url(["udp", "tcp"]), ""),
-      format: v.optional(
-        v.picklist(["cef", "json"], "expected cef or json"),
-        "cef",
+      url: about(
+        "Where alerts are logged; empty: nowhere",
+        v.optional(url(["udp", "tcp"]), ""),
+      ),
+      format: about(
+        "What the lines are",
+        v.optional(
+          v.picklist(["cef", "json"], "expected cef or json"),
+          "cef",
+        ),
       ),
     }),
     {},
   ),
-  alert_file: v.optional(v.strictObject({ path }), {}),
+  alert_file: v.optional(
+    v.strictObject({
+      path: about("File that alerts are appended to; empty: none", path),
+    }),
+    {},
+  ),
   clickhouse: clickhouseSection("ja4"),
   health: v.optional(
     v.strictObject({
-      listen: v.optional(listenAddress(), "127.0.0.1:8080"),
+      listen: about(
+        "Where health and metrics are asked for",
+        v.optional(healthAddress(), "127.0.0.1:8080"),
+      ),
     }),
     {},
   ),
   log: v.optional(
     v.strictObject({
-      level: v.optional(
-        v.picklist(
-          ["debug", "info", "warning", "error"],
-          "expected debug, info, warning or error",
+      level: about(
+        "The lowest level that is written",
+        v.optional(
+          v.picklist(
+            ["debug", "info", "warning", "error"],
+            "expected debug, info, warning or error",
+          ),
+          "info",
         ),
-        "info",
       ),
     }),
     {},

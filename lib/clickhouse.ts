@@ -12,7 +12,7 @@ import {
   createClient,
 } from "@clickhouse/client-web";
 import * as v from "valibot";
-import { integer } from "./config.ts";
+import { about, integer } from "./config.ts";
 import { FatalError, messageOf } from "./errors.ts";
 import { invariant, InvariantError } from "./invariant.ts";
 import { type Column, encodeNative } from "./native_format.ts";
@@ -143,31 +143,61 @@ const BODY_HEADER = "x-ja4-body";
 export function clickhouseSection(username: string) {
   return v.optional(
     v.strictObject({
-      url: v.optional(
-        v.pipe(
-          v.string('expected "http://host:port"'),
-          v.check(isServerUrl, 'expected "http://host:port"'),
+      url: about(
+        "Address of the server",
+        v.optional(
+          v.pipe(
+            v.string('expected "http://host:port"'),
+            v.check(isServerUrl, 'expected "http://host:port"'),
+          ),
+          "http://127.0.0.1:8123",
         ),
-        "http://127.0.0.1:8123",
       ),
-      database: v.optional(
-        v.pipe(
-          v.string("expected a name"),
-          v.regex(/^[A-Za-z_]\w*$/, "expected letters, digits and underscores"),
+      database: about(
+        "Name of the database",
+        v.optional(
+          v.pipe(
+            v.string("expected a name"),
+            v.regex(
+              /^[A-Za-z_]\w*$/,
+              "expected letters, digits and underscores",
+            ),
+          ),
+          "ja4",
         ),
-        "ja4",
       ),
-      username: v.optional(v.string("expected a name"), username),
-      password: v.optional(v.string("expected a text")),
-      password_file: v.optional(v.string("expected a path")),
-      socket: v.optional(v.string("expected a path")),
-      ca_file: v.optional(v.string("expected a path")),
-      cert_file: v.optional(v.string("expected a path")),
-      key_file: v.optional(v.string("expected a path")),
-      insert_quorum: v.optional(
-        v.union(
-          [v.literal("auto"), integer(1, 64)],
-          'expected "auto" or a number of replicas',
+      username: about(
+        "Its user",
+        v.optional(v.string("expected a name"), username),
+      ),
+      password: about(
+        "Better in password_file",
+        v.optional(v.string("expected a text")),
+      ),
+      password_file: about(
+        "File whose first line is the password",
+        v.optional(v.string("expected a path")),
+      ),
+      socket: about(
+        "UNIX socket of the server, instead of its address",
+        v.optional(v.string("expected a path")),
+      ),
+      ca_file: about(
+        "Certificates of own authorities, PEM",
+        v.optional(v.string("expected a path")),
+      ),
+      cert_file: about(
+        "Certificate to show to the server, PEM",
+        v.optional(v.string("expected a path")),
+      ),
+      key_file: about("Its key, PEM", v.optional(v.string("expected a path"))),
+      insert_quorum: about(
+        "Replicas that must have a row before it counts as stored",
+        v.optional(
+          v.union(
+            [v.literal("auto"), integer(1, 64)],
+            'expected "auto" or a number of replicas',
+          ),
         ),
       ),
     }),

@@ -58,6 +58,83 @@ export function splitAddress(text: string): { hostname: string; port: number } {
   };
 }
 
+/** What a key is for, by its schema; see {@linkcode about}. */
+const ABOUT = new WeakMap<object, string>();
+
+/**
+ * `schema` with a sentence on what the key is for: `--help` and docs/configuration.md say it. The
+ * schema itself stays as it is, so that one may serve several keys.
+ */
+export function about<Schema extends object>(
+  sentence: string,
+  schema: Schema,
+): Schema {
+  const own = { ...schema };
+  ABOUT.set(own, sentence);
+  return own;
+}
+
+/** A key of a configuration as its schema tells of it. */
+export interface KeyDescription {
+  readonly section: string;
+  readonly key: string;
+  /** What it is for; "" where the schema does not say. */
+  readonly about: string;
+  /** What it accepts, such as `a whole number from 1 to 64`. */
+  readonly accepts: string;
+  /** Undefined: it has to be given, or is off. */
+  readonly fallback: unknown;
+}
+
+/** All keys of a file, in the order of the schema. */
+export function keysOf(schema: ConfigSchema): KeyDescription[] {
+  return Object.entries(schema.entries).flatMap(([section, inner]) =>
+    Object.entries(entriesOf(inner) ?? {}).map(([key, value]) => ({
+      section,
+      key,
+      about: ABOUT.get(value as object) ?? "",
+      accepts: acceptedBy(value as SchemaParts),
+      fallback: (value as SchemaParts).default,
+    }))
+  );
+}
+
+/** What is looked at of valibot's schemas. */
+interface SchemaParts {
+  readonly type: string;
+  readonly default?: unknown;
+  readonly wrapped?: SchemaParts;
+  readonly item?: SchemaParts;
+  readonly entries?: Readonly<Record<string, unknown>>;
+  readonly options?: readonly unknown[];
+  readonly message?: unknown;
+  readonly pipe?: readonly { readonly message?: unknown }[];
+}
+
+/** From the message that a wrong value gets, which says what was expected. */
+function acceptedBy(schema: SchemaParts): string {
+  if (schema.wrapped !== undefined) return acceptedBy(schema.wrapped);
+  const message = [...schema.pipe ?? [], schema].map(({ message }) => message)
+    .findLast((message) => typeof message === "string");
+  if (typeof message === "string") {
+    const list = schema.item === undefined
+      ? ""
+      : ` (each ${acceptedBy(schema.item)})`;
+    return message.replace(/^expected /, "") +
+      (message.includes("list") ? list : "");
+  }
+  if (schema.item !== undefined) {
+    return `a list, each ${acceptedBy(schema.item)}`;
+  }
+  if (schema.entries !== undefined) {
+    return `a table of ${Object.keys(schema.entries).join(", ")}`;
+  }
+  if (schema.options !== undefined) {
+    return schema.options.map((option) => JSON.stringify(option)).join(", ");
+  }
+  return schema.type === "boolean" ? "true or false" : "a text";
+}
+
 /** Where {@linkcode loadConfig} looks. */
 export interface ConfigSource {
   /** File named with `--config`; it must exist. */
@@ -77,6 +154,64 @@ export async function loadConfig<Schema extends ConfigSchema>(
   schema: Schema,
   source: ConfigSource,
 ): Promise<v.InferOutput<Schema>> {
+  return (await readConfig(schema, source)).config;
+}
+
+/** A value that holds, and where it came from. */
+export interface Origin {
+  /** `section.key`. */
+  readonly key: string;
+  readonly value: unknown;
+  /** `default`, `/path/of/the.toml:12`, or `JA4_SECTION__KEY`. */
+  readonly origin: string;
+}
+
+/**
+ * Each value of a configuration with where it came from; a secret's value is not told.
+ *
+ * @throws {FatalError} as {@linkcode loadConfig}.
+ */
+export async function originsOf(
+  schema: ConfigSchema,
+  source: ConfigSource,
+): Promise<Origin[]> {
+  const { config, path, text, raw, fromEnv } = await readConfig(schema, source);
+  const sections = config as Readonly<
+    Record<string, Readonly<Record<string, unknown>> | undefined>
+  >;
+  return keysOf(schema).flatMap(({ section, key }) => {
+    const value = sections[section]?.[key];
+    if (value === undefined) return [];
+    const name = `${section}.${key}`;
+    const written = (raw[section] as Record<string, unknown> | undefined)
+      ?.[key];
+    const fromFile = written === undefined
+      ? "default"
+      : `${path}:${lineOf(text, [section, key])}`;
+    return [{
+      key: name,
+      value: SECRET.test(key) ? "[hidden]" : value,
+      origin: fromEnv.get(name) ?? fromFile,
+    }];
+  });
+}
+
+/** Keys that hold a secret itself, and not the file that it is in. */
+const SECRET = /^(password|client_secret|secret|token)$/;
+
+/** A configuration that was read, with what it was made from. */
+interface ReadConfig<Schema extends ConfigSchema> {
+  readonly config: v.InferOutput<Schema>;
+  readonly path: string;
+  readonly text: string;
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly fromEnv: ReadonlyMap<string, string>;
+}
+
+async function readConfig<Schema extends ConfigSchema>(
+  schema: Schema,
+  source: ConfigSource,
+): Promise<ReadConfig<Schema>> {
   const { path, text } = await readFile(source);
   let raw: Record<string, unknown>;
   try {
@@ -95,7 +230,9 @@ export async function loadConfig<Schema extends ConfigSchema>(
     source.env ?? (() => undefined),
   );
   const result = v.safeParse(schema, raw);
-  if (result.success) return result.output;
+  if (result.success) {
+    return { config: result.output, path, text, raw, fromEnv };
+  }
   const faults = result.issues.map((issue) => {
     const keys = issue.path?.map((item: { key: unknown }) =>
       String(item.key)
@@ -172,19 +309,18 @@ function entriesOf(schema: unknown): Record<string, unknown> | undefined {
 
 /** The file that `schema` accepts, as TOML with every default; a key without one is a comment. */
 export function exampleOf(schema: ConfigSchema): string {
-  const lines: string[] = [];
-  for (const [section, inner] of Object.entries(schema.entries)) {
-    lines.push(`[${section}]`);
-    for (const [key, value] of Object.entries(entriesOf(inner) ?? {})) {
-      const fallback = (value as { default?: unknown }).default;
-      lines.push(
+  const keys = Map.groupBy(keysOf(schema), ({ section }) => section);
+  return Object.keys(schema.entries).map((section) =>
+    [
+      `[${section}]`,
+      ...(keys.get(section) ?? []).flatMap(({ key, about, fallback }) => [
+        ...about === "" ? [] : [`# ${about}`],
         fallback === undefined
           ? `# ${key} =`
           : `${key} = ${JSON.stringify(fallback)}`,
-      );
-    }
-  }
-  return lines.join("\n");
+      ]),
+    ].join("\n")
+  ).join("\n\n");
 }
 
 /** A TOML value where it reads as one (`8`, `true`, `["a"]`), else the text itself. */

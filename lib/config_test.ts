@@ -1,14 +1,23 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
-import { exampleOf, integer, listenAddress, loadConfig } from "./config.ts";
+import {
+  about,
+  exampleOf,
+  integer,
+  keysOf,
+  listenAddress,
+  loadConfig,
+  originsOf,
+} from "./config.ts";
 import { FatalError } from "./errors.ts";
 
 const schema = v.strictObject({
   output: v.optional(
     v.strictObject({
-      batch_rows: v.optional(integer(1, 1000), 100),
+      batch_rows: about("Rows of a batch", v.optional(integer(1, 1000), 100)),
       listen: v.optional(listenAddress(), "127.0.0.1:9464"),
       ports: v.optional(v.array(integer(1, 65535))),
+      password: v.optional(v.string("expected a text")),
     }),
     {},
   ),
@@ -88,7 +97,60 @@ Deno.test("exampleOf() is a file that the schema accepts", async () => {
   const example = exampleOf(schema);
   assert.equal(
     example,
-    '[output]\nbatch_rows = 100\nlisten = "127.0.0.1:9464"\n# ports =',
+    '[output]\n# Rows of a batch\nbatch_rows = 100\nlisten = "127.0.0.1:9464"\n# ports =\n# password =',
   );
   assert.deepEqual(await check(example), await check(""));
+});
+
+Deno.test("keysOf() says what each key is for and accepts", () => {
+  assert.deepEqual(keysOf(schema), [
+    {
+      section: "output",
+      key: "batch_rows",
+      about: "Rows of a batch",
+      accepts: "a whole number from 1 to 1000",
+      fallback: 100,
+    },
+    {
+      section: "output",
+      key: "listen",
+      about: "",
+      accepts: '"address:port"',
+      fallback: "127.0.0.1:9464",
+    },
+    {
+      section: "output",
+      key: "ports",
+      about: "",
+      accepts: "a list, each a whole number from 1 to 65535",
+      fallback: undefined,
+    },
+    {
+      section: "output",
+      key: "password",
+      about: "",
+      accepts: "a text",
+      fallback: undefined,
+    },
+  ]);
+});
+
+Deno.test("originsOf() names file and line, variable or default, and hides secrets", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  try {
+    await Deno.writeTextFile(
+      file,
+      '# rows\n[output]\nbatch_rows = 7\npassword = "geheim"\n',
+    );
+    const env = (name: string): string | undefined =>
+      name === "JA4_OUTPUT__PORTS" ? "[443]" : undefined;
+    assert.deepEqual(await originsOf(schema, { file, env }), [
+      { key: "output.batch_rows", value: 7, origin: `${file}:3` },
+      { key: "output.listen", value: "127.0.0.1:9464", origin: "default" },
+      { key: "output.ports", value: [443], origin: "JA4_OUTPUT__PORTS" },
+      { key: "output.password", value: "[hidden]", origin: `${file}:4` },
+    ]);
+  } finally {
+    await Deno.remove(file);
+  }
 });

@@ -7,7 +7,12 @@
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import type * as v from "valibot";
-import { type ConfigSchema, exampleOf, loadConfig } from "./config.ts";
+import {
+  type ConfigSchema,
+  exampleOf,
+  loadConfig,
+  originsOf,
+} from "./config.ts";
 import { EXIT, FatalError, messageOf } from "./errors.ts";
 import { logOf } from "./log.ts";
 import { connectServiceManager } from "./service.ts";
@@ -59,6 +64,7 @@ const COMMON_OPTIONS = {
   version: { type: "boolean", short: "V" },
   config: { type: "string", short: "c" },
   "check-config": { type: "boolean" },
+  "show-config": { type: "boolean" },
 } as const;
 
 /** Folder of the configuration files that are read when `--config` is not given. */
@@ -82,12 +88,17 @@ export async function execute<Schema extends ConfigSchema>(
     if (values["version"] === true) {
       return print(`ja4-${program.name} ${VERSION}`);
     }
+    const source = {
+      file: values["config"] as string | undefined,
+      defaultFile: `${CONFIG_DIR}/${program.name}.toml`,
+      env: (name: string) => Deno.env.get(name),
+    };
+    if (values["show-config"] === true) {
+      const lines = await originsOf(program.schema, source);
+      return print(lines.map((line) => JSON.stringify(line)).join("\n"));
+    }
     const load = (): Promise<v.InferOutput<Schema>> =>
-      loadConfig(program.schema, {
-        file: values["config"] as string | undefined,
-        defaultFile: `${CONFIG_DIR}/${program.name}.toml`,
-        env: (name) => Deno.env.get(name),
-      });
+      loadConfig(program.schema, source);
     const config = await load();
     if (values["check-config"] === true) {
       return print("The configuration is valid");
@@ -216,6 +227,7 @@ Usage: ${commandOf(program.name)} [OPTIONS]${
 ${program.help === undefined ? "" : `\n${program.help.trimEnd()}\n`}
   -c, --config FILE   configuration (default: ${CONFIG_DIR}/${program.name}.toml, if it exists)
       --check-config  check the configuration and exit
+      --show-config   print each value that holds and where it came from, as JSON lines
   -V, --version       print the version
   -h, --help          print this help
 ${configHelp(program.schema)}`;

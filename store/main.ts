@@ -1,6 +1,6 @@
 /** `deno task store`: the embedded ClickHouse server, for hosts without one of their own. @module */
 import * as v from "valibot";
-import { integer, listenAddress } from "../lib/config.ts";
+import { about, integer, listenAddress } from "../lib/config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
@@ -21,52 +21,88 @@ function ipv4Address(): v.GenericSchema<string, string> {
 export const schema = v.strictObject({
   store: v.optional(
     v.strictObject({
-      listen: v.optional(
-        ipv4Address(),
-        "127.0.0.1:8123",
+      listen: about(
+        "Where the embedded server listens",
+        v.optional(
+          ipv4Address(),
+          "127.0.0.1:8123",
+        ),
       ),
-      dir: v.optional(
-        v.string("expected a path"),
-        "/var/lib/ja4-platform/store",
+      dir: about(
+        "Folder of the data and the drawn passwords",
+        v.optional(
+          v.string("expected a path"),
+          "/var/lib/ja4-platform/store",
+        ),
       ),
-      cold_dir: v.optional(v.string("expected a path")),
-      memory_mb: v.optional(integer(512, 1_048_576), 3072),
-      query_memory_mb: v.optional(integer(128, 1_048_576), 1536),
-      keep_free_mb: v.optional(integer(0, 1_048_576), 1024),
+      cold_dir: about(
+        "Folder for old data, such as on a slower disk",
+        v.optional(v.string("expected a path")),
+      ),
+      memory_mb: about(
+        "Most memory of the server",
+        v.optional(integer(512, 1_048_576), 3072),
+      ),
+      query_memory_mb: about(
+        "Most memory of one query",
+        v.optional(integer(128, 1_048_576), 1536),
+      ),
+      keep_free_mb: about(
+        "Disk space that the server leaves free",
+        v.optional(integer(0, 1_048_576), 1024),
+      ),
     }),
     {},
   ),
   cluster: v.optional(
     v.strictObject({
-      name: v.optional(
-        v.pipe(
-          v.string("expected a name"),
-          v.regex(/^[A-Za-z_]\w*$/, "expected letters, digits and underscores"),
-        ),
-        "ja4",
-      ),
-      listen: v.optional(ipv4Address(), "127.0.0.1:9000"),
-      shards: v.pipe(
-        v.array(
+      name: about(
+        "Name of the cluster",
+        v.optional(
           v.pipe(
-            v.string('expected "host:port"'),
+            v.string("expected a name"),
             v.regex(
-              /^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/,
-              'expected "host:port"',
+              /^[A-Za-z_]\w*$/,
+              "expected letters, digits and underscores",
             ),
           ),
-          'expected a list of "host:port"',
+          "ja4",
         ),
-        v.minLength(2, "expected at least two shards"),
       ),
-      secret_file: v.string("expected a path"),
+      listen: about(
+        "Where the other servers reach this one",
+        v.optional(ipv4Address(), "127.0.0.1:9000"),
+      ),
+      shards: about(
+        "All servers of the cluster, this one among them",
+        v.pipe(
+          v.array(
+            v.pipe(
+              v.string('expected "host:port"'),
+              v.regex(
+                /^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/,
+                'expected "host:port"',
+              ),
+            ),
+            'expected a list of "host:port"',
+          ),
+          v.minLength(2, "expected at least two shards"),
+        ),
+      ),
+      secret_file: about(
+        "File with the secret that the servers share",
+        v.string("expected a path"),
+      ),
     }),
   ),
   log: v.optional(
     v.strictObject({
-      level: v.optional(
-        v.picklist(["debug", "info", "warning", "error"]),
-        "info",
+      level: about(
+        "The lowest level that is written",
+        v.optional(
+          v.picklist(["debug", "info", "warning", "error"]),
+          "info",
+        ),
       ),
     }),
     {},

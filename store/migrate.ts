@@ -6,7 +6,7 @@ import {
   databaseOptions,
   openDatabase,
 } from "../lib/clickhouse.ts";
-import { integer } from "../lib/config.ts";
+import { about, integer } from "../lib/config.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Placeholders, readMigrations } from "./migration_files.ts";
@@ -19,24 +19,45 @@ const BY_DEFAULT = true;
 /** The `[migrate]` section: what the placeholders of the migrations stand for. */
 const migrateSection = v.optional(
   v.strictObject({
-    cluster: v.optional(
-      v.pipe(
-        v.string("expected a name"),
-        v.regex(/^[\w.-]+$/, "expected the name of a cluster"),
+    cluster: about(
+      "Name of the cluster; none: a single server",
+      v.optional(
+        v.pipe(
+          v.string("expected a name"),
+          v.regex(/^[\w.-]+$/, "expected the name of a cluster"),
+        ),
       ),
     ),
-    replicated: v.optional(v.boolean("expected true or false"), BY_DEFAULT),
-    raw_days: v.optional(integer(1, 3650), 30),
-    hot_days: v.optional(integer(1, 3650)),
-    storage_policy: v.optional(
-      v.pipe(
-        v.string("expected a name"),
-        v.regex(/^\w+$/, "expected the name of a storage policy"),
-      ),
-      "tiered",
+    replicated: about(
+      "Whether tables of a cluster are replicated",
+      v.optional(v.boolean("expected true or false"), BY_DEFAULT),
     ),
-    agg_days: v.optional(integer(1, 3650), 400),
-    audit_days: v.optional(integer(1, 3650), 1095),
+    raw_days: about(
+      "How long events are kept",
+      v.optional(integer(1, 3650), 30),
+    ),
+    hot_days: about(
+      "After how long events move to the slower disk; never if not given",
+      v.optional(integer(1, 3650)),
+    ),
+    storage_policy: about(
+      "Policy that has both disks",
+      v.optional(
+        v.pipe(
+          v.string("expected a name"),
+          v.regex(/^\w+$/, "expected the name of a storage policy"),
+        ),
+        "tiered",
+      ),
+    ),
+    agg_days: about(
+      "How long aggregates and detections are kept",
+      v.optional(integer(1, 3650), 400),
+    ),
+    audit_days: about(
+      "How long the audit log is kept",
+      v.optional(integer(1, 3650), 1095),
+    ),
   }),
   {},
 );

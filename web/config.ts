@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { ROLES } from "../lib/accounts.ts";
 import { clickhouseSection } from "../lib/clickhouse.ts";
-import { listenAddress } from "../lib/config.ts";
+import { about, listenAddress } from "../lib/config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { networkList, NetworkSet } from "../lib/ip_filter.ts";
 import type { OidcOptions } from "./auth/oidc.ts";
@@ -22,15 +22,24 @@ const header = v.pipe(
 export const schema = v.strictObject({
   web: v.optional(
     v.strictObject({
-      listen: v.optional(listenAddress(), "127.0.0.1:8000"),
-      public_url: v.optional(v.pipe(
-        v.string('expected "https://host" or "https://host/folder"'),
-        v.check(
-          isPublicUrl,
-          'expected "https://host" or "https://host/folder"',
-        ),
-      )),
-      trusted_proxies: v.optional(networkList(), []),
+      listen: about(
+        "Where the dashboard listens",
+        v.optional(listenAddress(), "127.0.0.1:8000"),
+      ),
+      public_url: about(
+        "URL that browsers use where a proxy stands in front; a folder is the base path",
+        v.optional(v.pipe(
+          v.string('expected "https://host" or "https://host/folder"'),
+          v.check(
+            isPublicUrl,
+            'expected "https://host" or "https://host/folder"',
+          ),
+        )),
+      ),
+      trusted_proxies: about(
+        "Networks whose X-Forwarded-For, and whose word on who it is, are believed",
+        v.optional(networkList(), []),
+      ),
     }),
     {},
   ),
@@ -38,41 +47,71 @@ export const schema = v.strictObject({
   app: clickhouseSection("app"),
   roles: v.optional(
     v.strictObject({
-      admin: groups,
-      analyst: groups,
-      viewer: groups,
-      default: v.optional(
-        v.picklist(
-          ["none", ...ROLES],
-          'expected "none", "viewer", "analyst" or "admin"',
+      admin: about("Groups whose members administer", groups),
+      analyst: about("Groups whose members decide", groups),
+      viewer: about("Groups whose members read", groups),
+      default: about(
+        "Role of those in none of these groups",
+        v.optional(
+          v.picklist(
+            ["none", ...ROLES],
+            'expected "none", "viewer", "analyst" or "admin"',
+          ),
+          "none",
         ),
-        "none",
       ),
     }),
     {},
   ),
   oidc: v.optional(v.strictObject({
-    url: v.pipe(
-      v.string('expected the issuer, "https://host/path"'),
-      v.check(isIssuer, 'expected the issuer, "https://host/path"'),
+    url: about(
+      "Issuer of the OpenID provider",
+      v.pipe(
+        v.string('expected the issuer, "https://host/path"'),
+        v.check(isIssuer, 'expected the issuer, "https://host/path"'),
+      ),
     ),
-    client_id: text,
-    client_secret: v.optional(text),
-    client_secret_file: v.optional(text),
-    scopes: v.optional(text, "openid profile email groups"),
-    login_claim: v.optional(text, "preferred_username"),
-    groups_claim: v.optional(text, "groups"),
-    name: v.optional(text, "single sign-on"),
+    client_id: about("Name of the dashboard at the provider", text),
+    client_secret: about(
+      "Its secret; better in client_secret_file",
+      v.optional(text),
+    ),
+    client_secret_file: about("File that holds the secret", v.optional(text)),
+    scopes: about(
+      "Scopes that are asked for",
+      v.optional(text, "openid profile email groups"),
+    ),
+    login_claim: about(
+      "Claim that names the user",
+      v.optional(text, "preferred_username"),
+    ),
+    groups_claim: about(
+      "Claim that lists the groups",
+      v.optional(text, "groups"),
+    ),
+    name: about(
+      "On the button that logs in by it",
+      v.optional(text, "single sign-on"),
+    ),
   })),
   proxy_auth: v.optional(v.strictObject({
-    user_header: v.optional(header, "X-Forwarded-User"),
-    groups_header: v.optional(header, "X-Forwarded-Groups"),
+    user_header: about(
+      "Header in which a trusted proxy names the user",
+      v.optional(header, "X-Forwarded-User"),
+    ),
+    groups_header: about(
+      "Header in which it lists the groups",
+      v.optional(header, "X-Forwarded-Groups"),
+    ),
   })),
   log: v.optional(
     v.strictObject({
-      level: v.optional(
-        v.picklist(["debug", "info", "warning", "error"]),
-        "info",
+      level: about(
+        "The lowest level that is written",
+        v.optional(
+          v.picklist(["debug", "info", "warning", "error"]),
+          "info",
+        ),
       ),
     }),
     {},
@@ -80,17 +119,6 @@ export const schema = v.strictObject({
 });
 
 export type WebConfig = v.InferOutput<typeof schema>;
-
-export const HELP =
-  `  [web] listen           address:port (default 127.0.0.1:8000)
-  [web] public_url       URL that browsers use where a proxy stands in front; a folder is the base path
-  [web] trusted_proxies  networks whose X-Forwarded-For, and whose word on who it is, are believed
-  [clickhouse] [app]     url, database, username, password or password_file of the
-                         accounts that read everything and that write what people enter
-  [roles]                admin, analyst, viewer: names of groups; default: role of the others, or "none"
-  [oidc]                 log in by an OpenID provider: url (its issuer), client_id, client_secret or
-                         client_secret_file, scopes, login_claim, groups_claim, name (on the button)
-  [proxy_auth]           log in by a trusted proxy: user_header, groups_header`;
 
 function isPublicUrl(text: string): boolean {
   const url = URL.parse(text);

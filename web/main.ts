@@ -22,7 +22,7 @@ import { SecondFactors } from "./auth/second_factors.ts";
 import { SessionStore } from "./auth/session_store.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { underBasePath } from "./base_path.ts";
-import { type AccessParts, accessParts, HELP, schema } from "./config.ts";
+import { type AccessParts, accessParts, schema } from "./config.ts";
 import { LiveHub } from "./live_hub.ts";
 import { askLive } from "./live_query.ts";
 import { TailReader } from "./live_tail.ts";
@@ -49,7 +49,6 @@ export function createProgram(
     name: "web",
     daemon: true,
     summary: "Serves the dashboard.",
-    help: HELP,
     schema,
     async run({ config, signal, ready }) {
       const log = await startLog("web", config.log.level);
