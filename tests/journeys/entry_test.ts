@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { exists, freePort, temporaryFolder } from "../../lib/testing.ts";
 import { NetworkSet } from "../../lib/ip_filter.ts";
 import { startBrowser } from "../support/browser.ts";
-import { WITH_BROWSER } from "../support/journey.ts";
+import { chord, WITH_BROWSER } from "../support/journey.ts";
 import { startStore } from "../support/store.ts";
 import { makeServerCertificate } from "../support/tls.ts";
 import { visit } from "../support/visit.ts";
@@ -125,8 +125,7 @@ Deno.test("in a folder behind nginx that ends TLS and says who it is", {
     await page.locator("#search").fill("192.0.2.1");
     await page.keyboard.press("Enter");
     await page.waitForURL(`${base}/ip/192.0.2.1*`);
-    await page.keyboard.press("g");
-    await page.keyboard.press("e");
+    await chord(page, "g", "e");
     await page.waitForURL(`${base}/explore`);
     assert.deepEqual(
       tab.faults.filter((fault) => !fault.includes("404")),

@@ -7,7 +7,13 @@ import { sql } from "../../lib/sql.ts";
 import { eventually } from "../../lib/testing.ts";
 import { printable } from "../../lib/text.ts";
 import { PAGE_ROWS } from "../../web/data/explore.ts";
-import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+import {
+  chord,
+  listening,
+  startDashboard,
+  timeText,
+  WITH_BROWSER,
+} from "../support/journey.ts";
 
 /** Texts that begin a formula, hide, turn the direction, or are markup. */
 const HOSTILE = [
@@ -271,25 +277,22 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
   await t.step("keys lead everywhere, and can be switched off", async () => {
     await page.goto(`${base}/explore?from=-6h`);
     await page.locator("body").click({ position: { x: 5, y: 400 } });
+    await listening(page);
     await page.keyboard.press("?");
     await page.locator(".help-dialog[open]").waitFor();
     assert.match(await page.locator(".help-dialog").innerText(), /Go to/);
     await page.keyboard.press("Escape");
-    await page.keyboard.press("t");
-    await page.keyboard.press("ArrowLeft");
+    await chord(page, "t", "ArrowLeft");
     await page.waitForURL(/to=2/);
-    await page.keyboard.press("t");
-    await page.keyboard.press("z");
+    await chord(page, "t", "z");
     await page.waitForURL((url) => url.searchParams.get("from") !== "-6h");
-    await page.keyboard.press("g");
-    await page.keyboard.press("l");
+    await chord(page, "g", "l");
     await page.waitForURL(`${base}/live`);
     await page.goto(`${base}/settings`);
     await page.locator("input[name=keys][value=off]").check();
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.waitForURL(/done=preferences/);
-    await page.keyboard.press("g");
-    await page.keyboard.press("e");
+    await chord(page, "g", "e");
     await page.keyboard.press("?");
     assert.match(page.url(), /settings/);
     assert.equal(await page.locator(".help-dialog[open]").count(), 0);

@@ -226,7 +226,7 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
       }
       await session.send("Emulation.setCPUThrottlingRate", { rate: 1 });
       await page.goto(`${base}/detections`);
-      await page.locator("[data-keys-ready]").first().waitFor({
+      await page.locator("[data-listens=yes]").first().waitFor({
         state: "attached",
       });
       const delays = [];
@@ -321,7 +321,7 @@ async function vitalsOf(
 ): Promise<{ lcp: number; cls: number }> {
   await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
   await page.goto(url);
-  await page.locator("[data-keys-ready], [data-live]").first().waitFor({
+  await page.locator("[data-listens=yes], [data-live]").first().waitFor({
     state: "attached",
   });
   return await page.evaluate(() =>

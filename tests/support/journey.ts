@@ -121,9 +121,25 @@ export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }
 
-/** Waits until the page's island listens to the keys. */
+/** Waits until every island of the page that knows keys listens to them. */
 export async function listening(page: Page): Promise<void> {
-  await page.locator("[data-keys-ready]").first().waitFor({
+  await page.locator("[data-listens=yes]").first().waitFor({
     state: "attached",
   });
+  await page.locator("[data-listens=no]").first().waitFor({
+    state: "detached",
+  });
+}
+
+/** Two keys that belong together, pressed as fast as a person does, however busy the page is. */
+export async function chord(
+  page: Page,
+  first: string,
+  second: string,
+): Promise<void> {
+  await listening(page);
+  await Promise.all([
+    page.keyboard.press(first),
+    page.keyboard.press(second),
+  ]);
 }

@@ -91,7 +91,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
   return (
     <div
       class="keys needs-script"
-      data-keys-ready={ready.value ? "" : undefined}
+      data-listens={ready.value ? "yes" : "no"}
     >
       {selected.value > 0
         ? <span class="keys-selected">{selected.value} selected</span>

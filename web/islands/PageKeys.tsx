@@ -24,5 +24,5 @@ export default function PageKeys(): VNode {
     ready.value = true;
     return () => document.removeEventListener("keydown", onKey);
   }, []);
-  return <span data-keys-ready={ready.value ? "" : undefined} hidden />;
+  return <span data-listens={ready.value ? "yes" : "no"} hidden />;
 }

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { here } from "../here.ts";
@@ -15,6 +16,7 @@ const COPIED = "ja4-range";
  */
 export default function ShellScript(): VNode {
   const help = useRef<HTMLDialogElement>(null);
+  const listens = useSignal(false);
   useEffect(() => {
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
     document.cookie = `zone=${
@@ -24,7 +26,8 @@ export default function ShellScript(): VNode {
     let firstMs = 0;
 
     function onKey(event: KeyboardEvent): void {
-      const { key } = event;
+      // When it was pressed, not when a busy page came to it.
+      const { key, timeStamp } = event;
       if (key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
         document.getElementById("search")?.focus();
@@ -32,7 +35,7 @@ export default function ShellScript(): VNode {
       }
       if (event.ctrlKey || event.metaKey || event.altKey || keysOff()) return;
       if (isTyping(event.target)) return;
-      const chord = Date.now() - firstMs < CHORD_MS ? first : "";
+      const chord = timeStamp - firstMs < CHORD_MS ? first : "";
       first = "";
       if (chord === "g" && GO_TO[key] !== undefined) {
         location.assign(here(GO_TO[key]));
@@ -40,7 +43,7 @@ export default function ShellScript(): VNode {
         // Done there.
       } else if (chord === "" && (key === "g" || key === "t")) {
         first = key;
-        firstMs = Date.now();
+        firstMs = timeStamp;
         return;
       } else if (key === "/") document.getElementById("search")?.focus();
       else if (key === "?") void showHelp(help.current);
@@ -51,6 +54,7 @@ export default function ShellScript(): VNode {
     }
 
     document.addEventListener("keydown", onKey, { capture: true });
+    listens.value = true;
     return () =>
       document.removeEventListener("keydown", onKey, { capture: true });
   }, []);
@@ -59,6 +63,7 @@ export default function ShellScript(): VNode {
       ref={help}
       class="help-dialog"
       aria-label="Keys"
+      data-listens={listens.value ? "yes" : "no"}
       onClick={(event) => {
         if (event.target === event.currentTarget) event.currentTarget.close();
       }}
