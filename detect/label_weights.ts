@@ -24,7 +24,7 @@ const WIDTH = FEATURES.length;
 /** Labels at which they count as much as having none. */
 const HALF_TRUST = 60;
 /** Pull towards 1 of each weight. */
-const PULL = 2;
+const PULL = 0.5;
 const STEPS = 400;
 
 /** Weight of a window of the reference as an example of people, and how many are taken. */

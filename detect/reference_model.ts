@@ -1,7 +1,7 @@
 /**
  * How unlike people is a window? Two views of the same reference, the windows with positive
- * evidence of a browser ("anchor"): bits of one-sided tails, added over the features, and an
- * Isolation Forest. Each becomes a surprise (-log10 of a conformal p-value); their mean is the
+ * evidence of a browser ("anchor"): bits of one-sided tails, added over the features (tails.ts), and
+ * an Isolation Forest. Each becomes a surprise (-log10 of a conformal p-value); their mean is the
  * evidence e, and the score is 1 - 2^(-0.7 e): 0.62 for one in a hundred, 0.86 for one in 10^4.
  *
  * Every step is monotone, so each feature's share follows exactly: a share of a sum times the slope
@@ -12,16 +12,15 @@
  */
 import { FEATURES } from "../lib/features.ts";
 import { invariant } from "../lib/invariant.ts";
-import { Calibration, countBelow, countUpTo } from "./calibration.ts";
+import { Calibration } from "./calibration.ts";
 import { averageDepth, fitForest, scoreRows } from "./isolation_forest.ts";
 import type { Forest } from "./isolation_forest.ts";
 import { PathAttribution } from "./path_attribution.ts";
+import { independence, type Standing, TailTable } from "./tails.ts";
 
 const WIDTH = FEATURES.length;
 const FOLDS = 5;
 const TREES = 200;
-/** Bits of a tail that are free: a quarter of the anchor lies beyond them on each feature. */
-const FREE_BITS = 2;
 
 /** The reference windows a model is made of; all that must be stored to make it again. */
 export interface Anchor {
@@ -49,15 +48,6 @@ export interface Weights {
   readonly trust: number;
 }
 
-/** Where a value lies among the reference. */
-export interface Standing {
-  readonly p5: number;
-  readonly p50: number;
-  readonly p95: number;
-  /** 0..100 */
-  readonly percentile: number;
-}
-
 /** A fitted model; immutable. */
 export class ReferenceModel {
   /** Score of a window in which everything is as in the mean of the reference. */
@@ -77,7 +67,9 @@ export class ReferenceModel {
     invariant(anchor.rows > 0, "a model needs an anchor");
     const scaled = rescaled(anchor.values);
     this.#tailShare = (1 + (weights?.trust ?? 0)) / 2;
-    this.#tails = new TailTable(anchor.values, anchor.rows, weights);
+    const shares = independence(anchor.values, anchor.rows)
+      .map((share, j) => share * (weights?.values[j] ?? 1));
+    this.#tails = new TailTable(anchor.values, anchor.rows, shares);
     this.#forest = fitForest(scaled, anchor.rows, WIDTH, {
       seed,
       trees: TREES,
@@ -87,7 +79,7 @@ export class ReferenceModel {
       scaled,
       anchor.rows,
     );
-    const held = crossFit(anchor, scaled, { seed, weights });
+    const held = crossFit(anchor, scaled, { seed, shares });
     this.#tailSurprise = new Calibration(held.bits);
     this.#forestSurprise = new Calibration(held.shortfall);
     const evidence = held.bits.map((bits, i) =>
@@ -163,81 +155,11 @@ export class ReferenceModel {
   }
 }
 
-/** Bits of one-sided tails per feature, times its weight. */
-class TailTable {
-  /** Reference values of each feature, ascending. */
-  readonly #sorted: readonly Float32Array[];
-  /** Bits of a tail by the number of reference values in it, 0..rows. */
-  readonly #bitsOf: Float64Array;
-  readonly #weights: Float64Array | undefined;
-  /** Mean bits of the reference itself, by feature. */
-  readonly meanBits: Float64Array;
-  readonly meanSum: number;
-
-  constructor(values: Float32Array, rows: number, weights?: Weights) {
-    this.#weights = weights?.values;
-    this.#sorted = FEATURES.map((_, j) =>
-      Float32Array.from(
-        { length: rows },
-        (_, row) => values[row * WIDTH + j] as number,
-      ).sort()
-    );
-    this.#bitsOf = Float64Array.from(
-      { length: rows + 1 },
-      (_, count) => -Math.log2((count + 0.5) / rows),
-    );
-    this.meanBits = new Float64Array(WIDTH);
-    for (let row = 0; row < rows; row++) {
-      const bits = this.bits(values.subarray(row * WIDTH, (row + 1) * WIDTH));
-      for (let j = 0; j < WIDTH; j++) {
-        this.meanBits[j] = (this.meanBits[j] as number) +
-          (bits[j] as number) / rows;
-      }
-    }
-    this.meanSum = sum(this.meanBits);
-  }
-
-  bits(values: Float32Array): Float64Array<ArrayBuffer> {
-    const out = new Float64Array(WIDTH);
-    const weights = this.#weights;
-    for (let j = 0; j < WIDTH; j++) {
-      const sorted = this.#sorted[j] as Float32Array;
-      const value = values[j] as number;
-      const n = sorted.length;
-      const above = n - countBelow(sorted, value);
-      // The smaller tail of two counts double: one bit less.
-      const tail = TWO_SIDED[j]
-        ? (this.#bitsOf[Math.min(above, countUpTo(sorted, value))] as number) -
-          1
-        : this.#bitsOf[above] as number;
-      const bits = Math.max(0, tail - FREE_BITS);
-      out[j] = weights === undefined ? bits : bits * (weights[j] as number);
-    }
-    return out;
-  }
-
-  standing(column: number, value: number): Standing {
-    const sorted = this.#sorted[column] as Float32Array;
-    const n = sorted.length;
-    const at = (q: number) =>
-      sorted[Math.min(n - 1, Math.floor(q * n))] as number;
-    const middle = (countBelow(sorted, value) + countUpTo(sorted, value)) / 2;
-    return {
-      p5: at(0.05),
-      p50: at(0.5),
-      p95: at(0.95),
-      percentile: 100 * middle / n,
-    };
-  }
-}
-
-const TWO_SIDED = FEATURES.map(({ direction }) => direction !== "high");
-
 /** Both statistics of every anchor row, by models that were fitted without its actor. */
 function crossFit(
   anchor: Anchor,
   scaled: Float32Array,
-  { seed, weights }: { seed: number; weights: Weights | undefined },
+  { seed, shares }: { seed: number; shares: Float64Array },
 ): { bits: number[]; shortfall: number[] } {
   const bits: number[] = [];
   const shortfall: number[] = [];
@@ -250,7 +172,7 @@ function crossFit(
     }
     if (held.length === 0 || kept.length === 0) continue;
     const values = takeRows(anchor.values, kept);
-    const tails = new TailTable(values, kept.length, weights);
+    const tails = new TailTable(values, kept.length, shares);
     const keptScaled = takeRows(scaled, kept);
     const forest = fitForest(keptScaled, kept.length, WIDTH, {
       seed: seed + 1 + fold,

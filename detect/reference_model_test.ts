@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { COLUMN, FEATURES } from "../lib/features.ts";
 import { Calibration } from "./calibration.ts";
+import { anchorValues, type ModelBody } from "./detector_model.ts";
+import prior from "./prior.json" with { type: "json" };
 import { Random } from "./random.ts";
 import { type ModelScore, ReferenceModel } from "./reference_model.ts";
+import { independence } from "./tails.ts";
 
 const WIDTH = FEATURES.length;
 
@@ -46,23 +49,68 @@ Deno.test("ReferenceModel: equal anchors and seeds score alike", () => {
   );
 });
 
-Deno.test("ReferenceModel: of 400 planted rows the feature is among the top three in 95 %, its sign right, the sum exact", () => {
-  const { model: reference } = model(600);
-  let found = 0;
-  for (let row = 0; row < 400; row++) {
-    const values = people(1, 1000 + row);
-    const column = row % WIDTH;
-    values[column] = 400;
-    const [scored] = reference.score(values, 1);
-    const { contributions, score } = scored as ModelScore;
-    const top = [...contributions.keys()].sort((a, b) =>
-      (contributions[b] as number) - (contributions[a] as number)
-    ).slice(0, 3);
-    if (top.includes(column) && (contributions[column] as number) > 0) found++;
-    const sum = contributions.reduce((a, b) => a + b, reference.base);
-    assert.ok(Math.abs(sum - score) < 1e-6, `${sum} is not ${score}`);
+/** Windows of people: every second one to compare with, the others to plant in. */
+const PLANTED = [
+  {
+    name: "independent features",
+    reference: people(600, 1),
+    others: people(400, 1000),
+  },
+  { name: "the shipped reference", ...halves() },
+];
+
+function halves(): { reference: Float32Array; others: Float32Array } {
+  const values = anchorValues(prior as unknown as ModelBody);
+  const half = (odd: number) =>
+    values.filter((_, i) => Math.floor(i / WIDTH) % 2 === odd);
+  return { reference: half(0), others: half(1) };
+}
+
+for (const { name, reference: known, others } of PLANTED) {
+  Deno.test(`ReferenceModel: of 400 rows planted in ${name} the feature is among the top three in 95 %, its sign right, the sum exact`, () => {
+    const rows = known.length / WIDTH;
+    const actors = Array.from({ length: rows }, (_, i) => i);
+    const reference = new ReferenceModel({ values: known, rows, actors }, 42);
+    const people = others.length / WIDTH;
+    const planted = new Float32Array(400 * WIDTH);
+    for (let row = 0; row < 400; row++) {
+      const from = row % people * WIDTH;
+      planted.set(others.subarray(from, from + WIDTH), row * WIDTH);
+      planted[row * WIDTH + row % WIDTH] = 5000;
+    }
+    let found = 0;
+    for (const [row, scored] of reference.score(planted, 400).entries()) {
+      const { contributions, score } = scored;
+      const column = row % WIDTH;
+      const top = [...contributions.keys()].sort((a, b) =>
+        (contributions[b] as number) - (contributions[a] as number)
+      ).slice(0, 3);
+      const own = contributions[column] as number;
+      assert.ok(own > 0, `${FEATURES[column]?.name}: ${own}`);
+      if (top.includes(column)) found++;
+      const sum = contributions.reduce((a, b) => a + b, reference.base);
+      assert.ok(Math.abs(sum - score) < 1e-6, `${sum} is not ${score}`);
+    }
+    assert.ok(found >= 0.95 * 400, `${found} of 400`);
+  });
+}
+
+Deno.test("independence(): features that say the same share what they say", () => {
+  const rows = 500;
+  const values = people(rows, 4);
+  for (let row = 0; row < rows; row++) {
+    for (const column of [4, 7, 10]) {
+      values[row * WIDTH + column] = values[row * WIDTH + 1] as number;
+    }
   }
-  assert.ok(found >= 0.95 * 400, `${found} of 400`);
+  const shares = independence(values, rows);
+  for (const [column, share] of shares.entries()) {
+    const alone = [1, 4, 7, 10].includes(column) ? 0.5 : 1;
+    assert.ok(
+      share <= alone + 0.05 && share > 0.9 * alone,
+      `${FEATURES[column]?.name} counts ${share}`,
+    );
+  }
 });
 
 Deno.test("ReferenceModel: a usual value never speaks for a bot where the planted one does", () => {
