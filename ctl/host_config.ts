@@ -69,6 +69,18 @@ export function textOf(
   return typeof value === "string" ? value : "";
 }
 
+/** A number of the configuration, else `fallback`. */
+export function numberOf(
+  config: PartConfig,
+  section: string,
+  key: string,
+  fallback: number,
+): number {
+  const table = config.content[section] as Record<string, unknown> | undefined;
+  const value = table?.[key];
+  return typeof value === "number" ? value : fallback;
+}
+
 /** Where a part's database is. */
 export function databaseUrl(config: PartConfig): string {
   return textOf(config, "clickhouse", "url") || "http://127.0.0.1:8123";

@@ -4,6 +4,8 @@ import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Command, openWith, schema } from "./command.ts";
 import { backup, restore } from "./commands/backup.ts";
+import { createCompletion } from "./commands/completion.ts";
+import { config as showConfig } from "./commands/config.ts";
 import { doctor } from "./commands/doctor.ts";
 import { grants } from "./commands/grants.ts";
 import { login } from "./commands/login.ts";
@@ -11,13 +13,18 @@ import { migrate } from "./commands/migrate.ts";
 import { reference } from "./commands/reference.ts";
 import { retention } from "./commands/retention.ts";
 import { setup } from "./commands/setup.ts";
+import { status } from "./commands/status.ts";
 import { subject } from "./commands/subject.ts";
+import { users } from "./commands/users.ts";
 import { readConfigs } from "./host_config.ts";
 
 const COMMANDS: readonly Command[] = [
   doctor,
+  status,
+  showConfig,
   grants,
   login,
+  users,
   reference,
   migrate,
   retention,
@@ -25,7 +32,11 @@ const COMMANDS: readonly Command[] = [
   restore,
   subject,
   setup,
+  createCompletion(() => COMMANDS),
 ];
+
+/** Where the explanations of `--help` begin; what is longer has them on a line of its own. */
+const HELP_COLUMN = 24;
 
 /** The program. */
 export const program: Program<typeof schema> = {
@@ -84,9 +95,11 @@ function commandHelp(): string {
     [`  ${`${name} ${usage}`.trimEnd()}`, summary],
     ...optionHelp.map(([option, text]) => [`      ${option}`, text]),
   ]);
-  const width = Math.max(...rows.map(([left = ""]) => left.length)) + 2;
-  return rows.map(([left = "", right = ""]) => left.padEnd(width) + right)
-    .join("\n");
+  return rows.map(([left = "", right = ""]) =>
+    left.length < HELP_COLUMN
+      ? left.padEnd(HELP_COLUMN) + right
+      : `${left}\n${" ".repeat(HELP_COLUMN)}${right}`
+  ).join("\n");
 }
 
 if (import.meta.main) await main(program);

@@ -60,20 +60,6 @@ export function killSession(pid: number): void {
   }
 }
 
-/** Waits; ends early, without an error, when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}
-
 /** Options of {@linkcode runToEnd}. */
 export interface RunOptions {
   readonly cwd?: string;

@@ -10,7 +10,8 @@ import { EXIT, type ExitName, FatalError } from "../lib/errors.ts";
 import { askHealth } from "../lib/metrics.ts";
 import type { Journal } from "./journal.ts";
 import { PartLog } from "./part_log.ts";
-import { killSession, pause, spawnSession } from "./process.ts";
+import { pause } from "../lib/shutdown.ts";
+import { killSession, spawnSession } from "./process.ts";
 
 /** How a part tells that it works. */
 export type Readiness =

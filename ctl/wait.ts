@@ -1,6 +1,6 @@
 /** Waiting for a host to come to a state. @module */
 import { FatalError } from "../lib/errors.ts";
-import { pause } from "./process.ts";
+import { pause } from "../lib/shutdown.ts";
 
 const ASK_MS = 100;
 

@@ -23,6 +23,11 @@ export function createRegistry(component: string): Registry {
     registers: [registry],
   }).set({ component, version: VERSION }, 1);
   new Gauge({
+    name: "process_start_time_seconds",
+    help: "When the process began, seconds since the epoch",
+    registers: [registry],
+  }).set(performance.timeOrigin / 1000);
+  new Gauge({
     name: "process_resident_memory_bytes",
     help: "Resident memory of the process",
     registers: [registry],

@@ -5,7 +5,8 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { killSession, pause, spawnSession } from "../../ctl/process.ts";
+import { killSession, spawnSession } from "../../ctl/process.ts";
+import { pause } from "../../lib/shutdown.ts";
 import { SITE_HOST } from "./httpd.ts";
 
 /** A visitor: a command that is run again and again. */

@@ -12,7 +12,7 @@ import {
   type PartName,
   ROOT,
 } from "../../ctl/parts.ts";
-import { pause, runToEnd } from "../../ctl/process.ts";
+import { runToEnd } from "../../ctl/process.ts";
 import { QUEUE_LENGTH, raiseQueueLength } from "../../ctl/queue_length.ts";
 import { Supervisor } from "../../ctl/supervise.ts";
 import { createOneTimeLogin } from "../../lib/accounts.ts";
@@ -20,7 +20,7 @@ import { type Database, openDatabase } from "../../lib/clickhouse.ts";
 import { FatalError } from "../../lib/errors.ts";
 import { invariant } from "../../lib/invariant.ts";
 import { main, type Program } from "../../lib/program.ts";
-import { aborted } from "../../lib/shutdown.ts";
+import { aborted, pause } from "../../lib/shutdown.ts";
 import { buildModule } from "../../tests/support/httpd.ts";
 import { runClients } from "./clients.ts";
 import { DemoFolder } from "./folder.ts";

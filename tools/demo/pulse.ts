@@ -6,7 +6,7 @@
  */
 import { type Database, DatabaseError } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { pause } from "../../ctl/process.ts";
+import { pause } from "../../lib/shutdown.ts";
 
 /** What the pipeline has done so far. */
 export interface Figures {

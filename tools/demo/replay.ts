@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { pause } from "../../ctl/process.ts";
+import { pause } from "../../lib/shutdown.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { UnixMicros } from "../../lib/events.ts";
