@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { sql } from "../lib/sql.ts";
 import type { UnixMicros } from "../lib/events.ts";
+import { ENTITY_KINDS } from "../web/api/entities.ts";
 import { ENDPOINTS } from "../web/api/endpoints.ts";
 import { PROBLEMS } from "../web/api/error.ts";
 import { RateLimiter, RATES } from "../web/api/rate_limit.ts";
 import { SCHEMAS } from "../web/api/schemas.ts";
 import { PERMISSIONS } from "../web/auth/permissions.ts";
+import { userAgentHash } from "../web/data/paths.ts";
 import { seedTraffic } from "./support/seed.ts";
 import { startStore } from "./support/store.ts";
 import { ORIGIN, startWeb } from "./support/web.ts";
@@ -128,8 +130,18 @@ Deno.test("the API", async (t) => {
     const answer = await response.text();
     return { status, headers, json: answer === "" ? {} : JSON.parse(answer) };
   }
-  const [detection] = await db.query<{ id: string }>(
-    sql`SELECT id FROM detections FINAL LIMIT 1`,
+  const [detection] = await db.query<
+    {
+      id: string;
+      src_ip: string;
+      ja4: string;
+      http_host: string;
+      asn: number;
+      user_agent: string;
+    }
+  >(
+    sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4, http_host, asn, user_agent
+      FROM detections FINAL WHERE ja4 != '' AND user_agent != '' AND asn > 0 ORDER BY id LIMIT 1`,
   );
   assert.ok(detection !== undefined);
 
@@ -182,7 +194,8 @@ Deno.test("the API", async (t) => {
           );
         const { status, json } = await call(
           method,
-          path.replace(":id", detection.id).replace(":login", "analyst"),
+          path.replace(":id", detection.id).replace(":login", "analyst")
+            .replace(":kind/:value", `ip/${detection.src_ip}`),
           body === undefined ? undefined : given,
         );
         assert.equal(status, 200, JSON.stringify(json));
@@ -237,6 +250,142 @@ Deno.test("the API", async (t) => {
     );
     assert.equal(refused.status, 403);
   });
+
+  await t.step("tells of every kind of entity what SQL says", async (step) => {
+    const kinds = {
+      ip: [detection.src_ip, sql`src_ip = toIPv6(${detection.src_ip})`],
+      net: [
+        "203.0.113.0%2F24",
+        sql`isIPAddressInRange(replaceOne(toString(src_ip), '::ffff:', ''), '203.0.113.0/24')`,
+      ],
+      asn: [String(detection.asn), sql`asn = ${detection.asn}`],
+      country: ["DE", sql`country = 'DE'`],
+      host: [detection.http_host, sql`http_host = ${detection.http_host}`],
+      ja4: [detection.ja4, sql`ja4 = ${detection.ja4}`],
+      ua: [
+        userAgentHash(detection.user_agent),
+        sql`user_agent = ${detection.user_agent}`,
+      ],
+    } as const;
+    for (const kind of ENTITY_KINDS) {
+      await step.step(kind, async () => {
+        const [value, where] = kinds[kind];
+        const path = `/api/v1/entities/${kind}/${value}?from=-6h`;
+        const { status, json, headers } = await call("GET", path);
+        assert.equal(status, 200, JSON.stringify(json));
+        assert.deepEqual(faults(json, SCHEMAS["Entity"] ?? {}), []);
+        const [row] = await db.query<{ n: number }>(
+          sql`SELECT toUInt32(count()) AS n FROM http_events
+            WHERE ts > now() - INTERVAL 6 HOUR AND match != 'tls_only' AND ${where}`,
+        );
+        assert.equal(json["requests"], row?.n);
+        assert.ok((row?.n ?? 0) > 0);
+        assert.match(headers.get("etag") ?? "", /^"[0-9a-f]{20}"$/);
+      });
+    }
+    for (const path of ["ip/nobody", "net/1.2.3.4", "ua/x", "planet/earth"]) {
+      const { status } = await call("GET", `/api/v1/entities/${path}`);
+      assert.equal(status, 404, path);
+    }
+  });
+
+  await t.step("changes only what the caller saw", async () => {
+    const get = async (
+      path: string,
+      headers: Record<string, string> = {},
+    ): Promise<Response> =>
+      await web.fetch(path, { headers: { cookie: cookies.admin, ...headers } });
+    const patch = async (
+      path: string,
+      body: unknown,
+      etag: string,
+    ): Promise<Response> => {
+      const text = JSON.stringify(body);
+      return await web.fetch(path, {
+        method: "PATCH",
+        body: text,
+        headers: {
+          cookie: cookies.admin,
+          origin: ORIGIN,
+          "content-type": "application/json",
+          "content-length": String(text.length),
+          "if-match": etag,
+        },
+      });
+    };
+    for (
+      const [path, first, second] of [
+        [
+          `/api/v1/detections/${detection.id}`,
+          { action: "archive" },
+          { action: "escalate" },
+        ],
+        ["/api/v1/users/viewer", { disabled: true }, { disabled: false }],
+      ] as const
+    ) {
+      const seen = await get(path);
+      const etag = seen.headers.get("etag") ?? "";
+      await seen.body?.cancel();
+      const same = await get(path, { "if-none-match": etag });
+      assert.equal(same.status, 304);
+      assert.equal(await same.text(), "");
+      const changed = await patch(path, first, etag);
+      assert.equal(changed.status, 200, await changed.text());
+      const fresh = changed.headers.get("etag") ?? "";
+      assert.notEqual(fresh, etag);
+      // Somebody else saw the state of before.
+      const late = await patch(path, second, etag);
+      assert.equal(late.status, 412);
+      assert.equal(
+        (await late.json()).type,
+        "/docs/api#problem-precondition-failed",
+      );
+      const again = await patch(path, second, fresh);
+      assert.equal(again.status, 200, await again.text());
+    }
+    // Disabling an account ended its sessions.
+    cookies.viewer = await web.signIn("viewer");
+  });
+
+  await t.step(
+    "keeps the lists, and assigns to those who may triage",
+    async () => {
+      const added = await call("POST", "/api/v1/lists", {
+        list: "deny",
+        value: "198.51.100.7/24",
+        reason: "test",
+      }, "analyst");
+      assert.equal(added.status, 200, JSON.stringify(added.json));
+      assert.equal(added.json["value"], "198.51.100.0/24");
+      const refused = await call("POST", "/api/v1/lists", {
+        list: "deny",
+        value: "0.0.0.0/0",
+        reason: "all",
+      }, "analyst");
+      assert.equal(refused.status, 400);
+      const viewer = await call("POST", "/api/v1/lists", {}, "viewer");
+      assert.equal(viewer.status, 403);
+      const listed = await call("GET", "/api/v1/lists?list=deny");
+      assert.deepEqual(listed.json["data"], [added.json]);
+      const path = `/api/v1/lists/${added.json["id"]}`;
+      assert.equal((await call("DELETE", path)).status, 204);
+      assert.equal((await call("DELETE", path)).status, 404);
+
+      const one = `/api/v1/detections/${detection.id}`;
+      const given = await call("PATCH", one, {
+        action: "assign",
+        assignee: "analyst",
+      });
+      assert.equal(given.status, 200, JSON.stringify(given.json));
+      assert.equal((await call("GET", one)).json["assignee"], "analyst");
+      for (
+        const body of [
+          { action: "assign", assignee: "viewer" },
+          { action: "archive", assignee: "analyst" },
+        ]
+      ) assert.equal((await call("PATCH", one, body)).status, 400);
+    },
+  );
 
   await t.step("says what is wrong, and where", async (step) => {
     const long = "x".repeat(5000);

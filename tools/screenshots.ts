@@ -8,7 +8,7 @@
  */
 import type { Page } from "playwright-core";
 import { sql } from "../lib/sql.ts";
-import { startDashboard } from "../tests/support/journey.ts";
+import { listening, startDashboard } from "../tests/support/journey.ts";
 import { userAgentHash } from "../web/data/paths.ts";
 
 const FOLDER = new URL("../docs/images/", import.meta.url);
@@ -54,6 +54,7 @@ if (import.meta.main) {
     ["host", `/hosts/${worst.http_host}?${range}`],
     ["user-agent", `/ua/${userAgentHash(agent?.user_agent ?? "")}?${range}`],
     ["rules", `/rules?query=ja4:${worst.ja4}`],
+    ["lists", `/lists?value=${worst.ja4}`],
     ["explorer", `/explore?q=status:4xx&${range}`],
     ["live", "/live"],
     ["health", "/health"],
@@ -78,10 +79,7 @@ if (import.meta.main) {
         if (answer?.status() !== 200) {
           throw new Error(`${path} answered ${answer?.status()}`);
         }
-        await page.waitForLoadState("load");
-        await page.locator("[data-keys-ready], .live-pulse").first().waitFor({
-          state: "attached",
-        });
+        await listening(page);
         await save(page, `${name}-${theme}-${viewport.width}`);
       }
     }

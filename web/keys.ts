@@ -10,6 +10,8 @@ export interface KeyGroup {
 export const GO_TO: Readonly<Record<string, string>> = {
   o: "/",
   i: "/detections",
+  r: "/rules",
+  t: "/lists",
   e: "/explore",
   l: "/live",
   v: "/views",
@@ -22,6 +24,8 @@ export const GO_TO: Readonly<Record<string, string>> = {
 const GO_WORDS: Readonly<Record<string, string>> = {
   o: "Overview",
   i: "Detections",
+  r: "Rules",
+  t: "Lists",
   e: "Explorer",
   l: "Live",
   v: "Saved views",
@@ -39,7 +43,16 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
       ["Ctrl K", "search, also with the keys off"],
       ["?", "this help"],
       ["Esc", "close what is open"],
-      [".", "menu of the value under the cursor"],
+    ],
+  },
+  {
+    title: "The value under the pointer or the cursor",
+    keys: [
+      [".", "its menu"],
+      ["f", "filter for it"],
+      ["Shift f", "filter it out"],
+      ["c", "copy it"],
+      ["l", "add it to a list"],
     ],
   },
   {
@@ -72,9 +85,10 @@ export const KEY_GROUPS: readonly KeyGroup[] = [
       ["a", "acknowledge"],
       ["e", "archive"],
       ["s", "escalate"],
+      ["Shift s", "escalate and archive"],
       ["1 2 3", "true positive, false positive, benign bot"],
       ["n", "note"],
-      ["m", "assign to me"],
+      ["m", "assign to me, give back"],
       ["u", "undo"],
     ],
   },

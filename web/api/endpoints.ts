@@ -7,7 +7,9 @@
 import { ROLES } from "../../lib/accounts.ts";
 import { COLUMNS } from "../data/columns.ts";
 import { EXPORT_FORMATS } from "../data/export.ts";
+import { ENTRY_DAYS, LISTS, REASON_MAX } from "../data/client_lists.ts";
 import { ACTIONS } from "../data/triage.ts";
+import { ENTITY_KINDS } from "./entities.ts";
 
 /** One parameter or member of a body. */
 export interface Field {
@@ -27,6 +29,10 @@ export interface Endpoint {
   /** Pattern of the route. */
   readonly path: string;
   readonly summary: string;
+  /** What the path's parameters may be, where it is not any text. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** Its answer carries an ETag: `read` asks with If-None-Match, `change` with If-Match. */
+  readonly tagged?: "read" | "change";
   readonly query?: readonly Field[];
   readonly body?: readonly Field[];
   /** Name of the answer's schema in schemas.ts; a media type where it is no JSON; undefined: no content. */
@@ -165,12 +171,14 @@ export const ENDPOINTS: readonly Endpoint[] = [
     method: "GET",
     path: "/api/v1/detections/:id",
     summary: "A detection with its reasons and its history",
+    tagged: "read",
     answer: "Detection",
   },
   {
     method: "PATCH",
     path: "/api/v1/detections/:id",
     summary: "Change a detection",
+    tagged: "change",
     body: [
       {
         name: "action",
@@ -185,6 +193,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
         description: "Why",
         max: 4000,
       },
+      {
+        name: "assignee",
+        type: "string",
+        description: "Login of whom to assign it to; you, if it is not given",
+        max: 64,
+      },
     ],
     answer: "TriageOutcome",
   },
@@ -196,14 +210,91 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/entities/:kind/:value",
+    summary:
+      "What is known of an address, network, AS number, country, host, JA4 or user agent (by the hash of its page)",
+    choices: { kind: ENTITY_KINDS },
+    tagged: "read",
+    query: [FROM, TO],
+    answer: "Entity",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/lists",
+    summary: "Entries of the lists that the detector honours, newest first",
+    query: [{
+      name: "list",
+      type: "string",
+      description: "Of this list alone",
+      choices: LISTS,
+    }],
+    answer: "ListEntries",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/lists",
+    summary: "Add an entry; one about the same value is replaced",
+    body: [
+      {
+        name: "list",
+        type: "string",
+        description: "Which",
+        required: true,
+        choices: LISTS,
+        example: "watch",
+      },
+      {
+        name: "value",
+        type: "string",
+        description: "Address, network, JA4 or host",
+        required: true,
+        max: 255,
+        example: "198.51.100.0/24",
+      },
+      {
+        name: "reason",
+        type: "string",
+        description: "Why",
+        required: true,
+        max: REASON_MAX,
+        example: "tests of our own",
+      },
+      {
+        name: "days",
+        type: "integer",
+        description: `How long it holds: ${
+          ENTRY_DAYS.join(", ")
+        }; 0 is until it is removed; 30, if it is not given`,
+        min: 0,
+        max: 90,
+        example: 7,
+      },
+    ],
+    answer: "ListEntry",
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/lists/:id",
+    summary: "Remove an entry",
+  },
+  {
+    method: "GET",
     path: "/api/v1/users",
     summary: "Accounts",
     answer: "Users",
   },
   {
+    method: "GET",
+    path: "/api/v1/users/:login",
+    summary: "An account",
+    tagged: "read",
+    answer: "User",
+  },
+  {
     method: "PATCH",
     path: "/api/v1/users/:login",
     summary: "Change a role, or disable an account",
+    tagged: "change",
     body: [
       {
         name: "role",

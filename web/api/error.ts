@@ -9,6 +9,8 @@ export const PROBLEMS = {
   forbidden: "The role, or the token's scopes, do not allow it.",
   "not-found": "There is nothing of that name.",
   conflict: "What is asked for does not fit what is there.",
+  "precondition-failed":
+    "It has changed since the version that If-Match names was read.",
   "too-many-requests": "Wait as long as Retry-After says.",
   "query-timeout": "The database took too long; a shorter range may help.",
   "storage-unavailable": "The database does not answer.",
@@ -62,6 +64,8 @@ export function kindOf(status: number): ProblemKind {
       return "not-found";
     case 409:
       return "conflict";
+    case 412:
+      return "precondition-failed";
     case 429:
       return "too-many-requests";
     case 503:

@@ -44,13 +44,28 @@ export function openApi(server: string): Record<string, unknown> {
 }
 
 function operation(endpoint: Endpoint): Record<string, unknown> {
-  const { method, path, summary, query = [], body, answer } = endpoint;
+  const { method, path, summary, choices, tagged, query = [], body, answer } =
+    endpoint;
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
     required: true,
-    schema: { type: "string" },
+    schema: {
+      type: "string",
+      ...(choices?.[name ?? ""] === undefined
+        ? {}
+        : { enum: choices[name ?? ""] }),
+    },
   }));
+  const condition = tagged === undefined ? [] : [{
+    name: tagged === "read" ? "If-None-Match" : "If-Match",
+    in: "header",
+    required: false,
+    description: tagged === "read"
+      ? "ETag of an answer that you have; 304 where it still holds"
+      : "ETag of the answer that you saw; 412 where it no longer holds",
+    schema: { type: "string" },
+  }];
   return {
     operationId: `${method.toLowerCase()}${
       path.slice("/api/v1".length).replaceAll(/[/:.]+(\w)/g, (_, first) =>
@@ -60,6 +75,7 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
     description: `Needs the permission "${permissionOf(path, method)}".`,
     parameters: [
       ...inPath,
+      ...condition,
       ...query.map((field) => ({
         name: field.name,
         in: "query",

@@ -46,6 +46,21 @@ const DETECTION: Readonly<Record<string, Schema>> = {
   campaign_id: TEXT,
 };
 
+const NUMBER_OR_NULL: Schema = { type: ["number", "null"] };
+const TIME_OR_NULL: Schema = { type: ["string", "null"], format: "date-time" };
+const MEMBERS = list(object({ value: TEXT, requests: NUMBER }));
+
+const LIST_ENTRY = object({
+  id: TEXT,
+  list: TEXT,
+  kind: TEXT,
+  value: TEXT,
+  reason: TEXT,
+  actor: TEXT,
+  made_at: TIME,
+  expires_at: TIME_OR_NULL,
+});
+
 const USER = object({
   login: TEXT,
   display_name: TEXT,
@@ -92,6 +107,36 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       shared: FLAG,
     })),
   }),
+  Entity: object({
+    kind: TEXT,
+    value: TEXT,
+    from: TIME,
+    to: TIME,
+    requests: NUMBER,
+    handshakes: NUMBER_OR_NULL,
+    addresses: NUMBER,
+    status_4xx: NUMBER,
+    status_5xx: NUMBER_OR_NULL,
+    anomalous_share: NUMBER_OR_NULL,
+    first_seen: TIME_OR_NULL,
+    last_seen: TIME_OR_NULL,
+    ips: MEMBERS,
+    ja4s: MEMBERS,
+    hosts: MEMBERS,
+    asns: MEMBERS,
+    detections: list(object({
+      id: TEXT,
+      severity: TEXT,
+      score: NUMBER,
+      title: TEXT,
+      src_ip: TEXT,
+      http_host: TEXT,
+      state: TEXT,
+      last_seen: TIME,
+    })),
+  }),
+  ListEntries: object({ data: list(LIST_ENTRY) }),
+  ListEntry: LIST_ENTRY,
   Users: object({ data: list(USER) }),
   User: USER,
   AuditPage: pageOf(object({

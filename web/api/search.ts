@@ -20,18 +20,23 @@ export interface Search {
   readonly columns: readonly ExploreColumn[];
 }
 
-/** @throws {ApiError} */
-export function readSearch(ctx: Context<State>, asked: Asked): Search {
-  const nowMs = ctx.state.now() / 1000;
+/** The range of a call. @throws {ApiError} */
+export function readRange(ctx: Context<State>, asked: Asked): TimeRange {
   const url = new URL(ctx.url);
   url.search = "";
   for (const name of ["from", "to"]) {
     if (asked.text(name) !== "") url.searchParams.set(name, asked.text(name));
   }
-  const parsed = parseRange(url, nowMs);
+  const parsed = parseRange(url, ctx.state.now() / 1000);
   if (!parsed.ok) throw new ApiError(400, "validation", parsed.message);
+  return parsed.range;
+}
+
+/** @throws {ApiError} */
+export function readSearch(ctx: Context<State>, asked: Asked): Search {
+  const range = readRange(ctx, asked);
   const text = asked.text("q");
-  const query = compileText(text, parsed.range, nowMs);
+  const query = compileText(text, range, ctx.state.now() / 1000);
   if (!query.ok) {
     const { message, at, length, suggestion } = query.fault;
     throw new ApiError(400, "query-syntax", message, {
@@ -43,7 +48,7 @@ export function readSearch(ctx: Context<State>, asked: Asked): Search {
   const names = asked.list("columns");
   return {
     text,
-    range: parsed.range,
+    range,
     where: query.where,
     columns: (names.length > 0 ? names : DEFAULT_COLUMNS).flatMap((id) =>
       columnNamed(id) ?? []

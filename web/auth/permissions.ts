@@ -72,6 +72,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/ua/:hash": { GET: "read" },
   "/value": { GET: "read" },
   "/rules": { GET: "read", POST: "triage" },
+  "/lists": { GET: "read", POST: "triage" },
   "/health": { GET: "read" },
 
   "/explore": { GET: "read" },
@@ -96,9 +97,12 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/api/v1/export": { GET: "export" },
   "/api/v1/detections": { GET: "read" },
   "/api/v1/detections/:id": { GET: "read", PATCH: "triage" },
+  "/api/v1/entities/:kind/:value": { GET: "read" },
+  "/api/v1/lists": { GET: "read", POST: "triage" },
+  "/api/v1/lists/:id": { DELETE: "triage" },
   "/api/v1/views": { GET: "read" },
   "/api/v1/users": { GET: "administer" },
-  "/api/v1/users/:login": { PATCH: "administer" },
+  "/api/v1/users/:login": { GET: "administer", PATCH: "administer" },
   "/api/v1/audit": { GET: "administer" },
 };
 

@@ -14,6 +14,7 @@ import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { bytes, compact, count, percent } from "./format.ts";
 import { DetectionLines, UsePanel, UserAgentTable } from "./lists.tsx";
+import { ListLink } from "./list_link.tsx";
 import { usePage } from "./page_view.ts";
 import { Empty, ErrorCard, Panel } from "./panel.tsx";
 import { RequestsCard } from "./requests_card.tsx";
@@ -50,6 +51,7 @@ export function AddressPage(data: AddressPageData): VNode {
           ? <span class="badge ok">{printable(facts.value.bot_name)}</span>
           : null}
         <span class="page-note">{range.label}</span>
+        <ListLink field="ip" value={ip} />
       </div>
       {facts.ok
         ? <Facts facts={facts.value} />

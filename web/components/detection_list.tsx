@@ -27,8 +27,9 @@ const VIEW_WORDS: Readonly<Record<View, string>> = {
   archived: "Archived",
 };
 export function DetectionList(
-  { query, list, counts, groups, preview, asOfMs }: {
+  { query, list, counts, groups, preview, people, asOfMs }: {
     query: ListQuery;
+    people: Loaded<readonly string[]>;
     /** The list by one of its values, where the URL asks for it. */
     groups: Loaded<DetectionGroups | undefined>;
     /** The detection beside the list: the chosen one, or the first. */
@@ -78,7 +79,12 @@ export function DetectionList(
         )
         : (
           <div class="inbox">
-            <DetectionTable query={query} page={list.value} asOfMs={asOfMs} />
+            <DetectionTable
+              query={query}
+              page={list.value}
+              people={people.ok ? people.value : []}
+              asOfMs={asOfMs}
+            />
             <aside class="card preview" aria-label="Preview">
               {preview.ok
                 ? preview.value === undefined

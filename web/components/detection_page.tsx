@@ -25,6 +25,7 @@ import { ReasonsCard } from "./reasons_card.tsx";
 import { RequestsCard } from "./requests_card.tsx";
 import { SeverityBadge } from "./severity.tsx";
 import { SourceCard } from "./source_card.tsx";
+import { AssignButtons, EscalateButtons } from "./triage_buttons.tsx";
 import { CampaignLink } from "./values.tsx";
 
 export interface DetectionPageData {
@@ -39,6 +40,8 @@ export interface DetectionPageData {
   /** After a verdict against the detector: rules for what comes like it. */
   readonly likeIt: Loaded<ScopeTrial[]> | undefined;
   readonly neighbours: Loaded<Neighbours | undefined>;
+  /** Logins of those who can be given it. */
+  readonly people: Loaded<readonly string[]>;
   readonly fingerprint: Omit<Ja4CardData, "ja4">;
 }
 
@@ -57,7 +60,14 @@ export function DetectionPage(data: DetectionPageData): VNode {
       <Trail id={detection.id} neighbours={neighbours} />
       <Head detection={detection} />
       <Done />
-      {mayTriage ? <TriageBar detection={detection} /> : null}
+      {mayTriage
+        ? (
+          <TriageBar
+            detection={detection}
+            people={data.people.ok ? data.people.value : []}
+          />
+        )
+        : null}
       <div class="grid">
         <div class="span-16 stack">
           <ReasonsCard detection={detection} />
@@ -190,7 +200,12 @@ function percentileOf(pValue: number): string {
 }
 
 /** The form of what can be done: one button is one form field, so it needs no script. */
-function TriageBar({ detection }: { detection: DetectionView }): VNode {
+function TriageBar(
+  { detection, people }: {
+    detection: DetectionView;
+    people: readonly string[];
+  },
+): VNode {
   const { url, login } = usePage();
   const { state, verdict, assignee } = detection;
   return (
@@ -216,17 +231,7 @@ function TriageBar({ detection }: { detection: DetectionView }): VNode {
             <Icon name="undo-2" /> Back to inbox
           </button>
         )}
-      {state === "escalated" ? null : (
-        <button
-          class="btn"
-          type="submit"
-          name="action"
-          value="escalate"
-          data-key="s"
-        >
-          <Icon name="flag" /> Escalate <kbd>s</kbd>
-        </button>
-      )}
+      {state === "escalated" ? null : <EscalateButtons />}
       {state === "archived" ? null : (
         <button
           class="btn"
@@ -238,15 +243,7 @@ function TriageBar({ detection }: { detection: DetectionView }): VNode {
           <Icon name="archive" /> Archive <kbd>e</kbd>
         </button>
       )}
-      <button
-        class="btn"
-        type="submit"
-        name="action"
-        value={assignee === login ? "unassign" : "assign"}
-        data-key="m"
-      >
-        {assignee === login ? "Unassign" : "Assign to me"} <kbd>m</kbd>
-      </button>
+      <AssignButtons mine={assignee === login} people={people} />
       <span class="btn-group" role="group" aria-label="Verdict">
         {VERDICTS.map(
           (one, index) => (

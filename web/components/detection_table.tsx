@@ -18,17 +18,22 @@ import { usePage } from "./page_view.ts";
 import { SeverityBadge } from "./severity.tsx";
 import { MiniColumns } from "./small_charts.tsx";
 import { Ago } from "./text.tsx";
+import { AssigneeItems, EscalateButtons } from "./triage_buttons.tsx";
 import { CampaignLink, IpLink, networkText } from "./values.tsx";
 import { VERDICTS, verdictWord } from "./verdict.ts";
 
 /** Identifier of the form, which the island of the keys works on. */
 const FORM = "detections";
+/** Tags shown of a row. */
+const TAGS = 2;
 
 /** One page of the list: a table that is one form. */
 export function DetectionTable(
-  { query, page, asOfMs }: {
+  { query, page, people, asOfMs }: {
     query: ListQuery;
     page: DetectionPage;
+    /** Logins of those who can be given a detection. */
+    people: readonly string[];
     asOfMs: number;
   },
 ): VNode {
@@ -43,7 +48,6 @@ export function DetectionTable(
       {mayTriage
         ? (
           <div class="bulk">
-            <span class="bulk-hint">With the ticked:</span>
             {page.total > 1 && page.total <= BULK_MAX
               ? (
                 <label class="bulk-all">
@@ -54,7 +58,7 @@ export function DetectionTable(
                 </label>
               )
               : null}
-            <BulkButtons view={query.view} />
+            <BulkButtons view={query.view} people={people} />
             <VerdictMenu />
             <NoteMenu />
           </div>
@@ -116,13 +120,21 @@ export function DetectionTable(
   );
 }
 
-function BulkButtons({ view }: { view: View }): VNode {
+function BulkButtons(
+  { view, people }: { view: View; people: readonly string[] },
+): VNode {
   return (
     <>
       {view === "inbox"
         ? (
-          <button class="btn" type="submit" name="action" value="acknowledge">
-            <Icon name="check" /> Acknowledge <kbd>a</kbd>
+          <button
+            class="btn"
+            type="submit"
+            name="action"
+            value="acknowledge"
+            title="Acknowledge (a)"
+          >
+            <Icon name="check" /> Acknowledge
           </button>
         )
         : (
@@ -130,32 +142,42 @@ function BulkButtons({ view }: { view: View }): VNode {
             <Icon name="undo-2" /> Back to inbox
           </button>
         )}
-      <button
-        class="btn"
-        type="submit"
-        name="action"
-        value={view === "mine" ? "unassign" : "assign"}
-      >
-        {view === "mine" ? "Unassign" : (
+      {view === "mine"
+        ? (
+          <button class="btn" type="submit" name="action" value="unassign">
+            Unassign
+          </button>
+        )
+        : (
           <>
-            Assign to me <kbd>m</kbd>
+            <button class="btn" type="button" popovertarget="assignees">
+              <Icon name="user-plus" /> Assign
+            </button>
+            <div class="popup menu" id="assignees" popover="auto">
+              <button
+                class="popup-item"
+                type="submit"
+                name="action"
+                value="assign"
+              >
+                To me <kbd>m</kbd>
+              </button>
+              <AssigneeItems people={people} />
+            </div>
           </>
         )}
-      </button>
-      {view === "archived"
-        ? null
-        : (
-          <button class="btn" type="submit" name="action" value="archive">
-            <Icon name="archive" /> Archive <kbd>e</kbd>
-          </button>
-        )}
-      {view === "escalated"
-        ? null
-        : (
-          <button class="btn" type="submit" name="action" value="escalate">
-            <Icon name="flag" /> Escalate <kbd>s</kbd>
-          </button>
-        )}
+      {view === "archived" ? null : (
+        <button
+          class="btn"
+          type="submit"
+          name="action"
+          value="archive"
+          title="Archive (e)"
+        >
+          <Icon name="archive" /> Archive
+        </button>
+      )}
+      {view === "escalated" ? null : <EscalateButtons brief />}
     </>
   );
 }
@@ -167,7 +189,7 @@ function VerdictMenu(): VNode {
       <button class="btn" type="button" popovertarget="verdicts">
         <Icon name="message-square" /> Verdict
       </button>
-      <div class="popup verdicts" id="verdicts" popover="auto">
+      <div class="popup menu" id="verdicts" popover="auto">
         {VERDICTS.map((verdict, index) => (
           <button
             key={verdict}
@@ -196,10 +218,10 @@ function VerdictMenu(): VNode {
 function NoteMenu(): VNode {
   return (
     <>
-      <button class="btn" type="button" popovertarget="note">
-        Note <kbd>n</kbd>
+      <button class="btn" type="button" popovertarget="note" title="Note (n)">
+        Note
       </button>
-      <div class="popup note-menu" id="note" popover="auto">
+      <div class="popup menu note-menu" id="note" popover="auto">
         <label>
           <span>Note, kept with what you do next</span>
           <textarea class="input" name="note" rows={3} maxLength={NOTE_MAX} />
@@ -243,6 +265,21 @@ function SortHead(
   );
 }
 
+/** The tags that fit beside one another; of more, how many. */
+function Tags({ tags }: { tags: readonly string[] }): VNode {
+  const more = tags.slice(TAGS).map((tag) => printable(tag));
+  return (
+    <>
+      {tags.slice(0, TAGS).map((tag) => (
+        <span key={tag} class="badge">{printable(tag)}</span>
+      ))}
+      {more.length === 0
+        ? null
+        : <span class="badge" title={more.join(", ")}>+{more.length}</span>}
+    </>
+  );
+}
+
 function Row(
   { row, selectable }: { row: DetectionRow; selectable: boolean },
 ): VNode {
@@ -275,15 +312,7 @@ function Row(
           <bdi>{printable(row.title)}</bdi>
         </a>
         <span class="tags">
-          {row.tags.slice(0, 3).map((tag) => (
-            <span key={tag} class="badge">{printable(tag)}</span>
-          ))}
-          <a
-            class="badge preview-link"
-            href={withParams(url, { sel: row.id, ...NOTHING_DONE })}
-          >
-            preview
-          </a>
+          <Tags tags={row.tags} />
           {row.campaign_id === ""
             ? null
             : <CampaignLink id={row.campaign_id} />}
@@ -297,6 +326,12 @@ function Row(
           {row.notes > 0
             ? <span class="badge">{plural(row.notes, "note")}</span>
             : null}
+          <a
+            class="badge preview-link"
+            href={withParams(url, { sel: row.id, ...NOTHING_DONE })}
+          >
+            preview
+          </a>
         </span>
       </td>
       <td>

@@ -1,5 +1,6 @@
 /** What the last form did, with a way back: it stands in the address, so that no session has to keep it. @module */
 import type { VNode } from "preact";
+import { printable } from "../../lib/text.ts";
 import { withParams } from "../data/range.ts";
 import { type Action, ACTIONS } from "../data/triage.ts";
 import { count, plural } from "./format.ts";
@@ -9,6 +10,7 @@ import { usePage } from "./page_view.ts";
 const DONE_WORDS: Readonly<Record<Action | "undo", string>> = {
   acknowledge: "acknowledged",
   escalate: "escalated",
+  escalate_archive: "escalated and archived",
   archive: "archived",
   reopen: "back in the inbox",
   true_positive: "marked true positive",
@@ -22,7 +24,13 @@ const DONE_WORDS: Readonly<Record<Action | "undo", string>> = {
 };
 
 /** Takes the notice of what was done out of a link. */
-export const NOTHING_DONE = { done: "", changed: "", already: "", at: "" };
+export const NOTHING_DONE = {
+  done: "",
+  changed: "",
+  already: "",
+  at: "",
+  who: "",
+};
 
 /** What the last form did, with a way back. */
 export function Done(): VNode | null {
@@ -32,6 +40,10 @@ export function Done(): VNode | null {
     one === searchParams.get("done")
   );
   if (done === undefined) return null;
+  const who = searchParams.get("who") ?? "";
+  const what = done === "assign" && who !== ""
+    ? `assigned to ${printable(who)}`
+    : DONE_WORDS[done];
   const [changed, already, at] = ["changed", "already", "at"].map((name) =>
     Number(searchParams.get(name) ?? "0") || 0
   ) as [number, number, number];
@@ -39,7 +51,7 @@ export function Done(): VNode | null {
     <div class="notice done" role="status">
       <Icon name="check" />
       <span>
-        {plural(changed, "detection")} {DONE_WORDS[done]}
+        {plural(changed, "detection")} {what}
         {already > 0
           ? `, ${count(already)} ${
             done === "undo" ? "changed since" : "already so"

@@ -22,6 +22,7 @@ import { type Column, figure, TablePanel } from "./data_table.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { bytes, compact, count, percent } from "./format.ts";
 import { DetectionLines, UserAgentTable } from "./lists.tsx";
+import { ListLink } from "./list_link.tsx";
 import { usePage } from "./page_view.ts";
 import { Empty, ErrorCard, Panel } from "./panel.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
@@ -76,6 +77,7 @@ export function EntityPage(data: EntityPageData): VNode {
           ? <span class="badge mono">{printable(entity.value)}</span>
           : null}
         <span class="page-note">{range.label}</span>
+        <ListLink field={entity.field} value={entity.value} />
       </div>
       {facts.ok
         ? (

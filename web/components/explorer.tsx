@@ -1,43 +1,25 @@
 /** The Explorer: the query, when, which values, which requests. @module */
 import type { VNode } from "preact";
-import { withAdded } from "../data/add_condition.ts";
 import type { Loaded } from "../data/ask.ts";
-import {
-  columnNamed,
-  COLUMNS,
-  COUNTED,
-  type ExploreColumn,
-} from "../data/columns.ts";
+import { columnNamed, COUNTED } from "../data/columns.ts";
 import type {
   ExplorePage,
-  ExploreRow,
   ExploreState,
   Histogram,
   ValueCount,
 } from "../data/explore.ts";
 import { type TimeRange, withParams } from "../data/range.ts";
-import { VALUE_FIELDS } from "../data/value_actions.ts";
 import CopyButton from "../islands/CopyButton.tsx";
 import QueryEditor from "../islands/QueryEditor.tsx";
 import { fieldsOf } from "../query/compile.ts";
-import { type Column, DataTable } from "./data_table.tsx";
-import {
-  bytes,
-  clockMs,
-  compact,
-  count,
-  day,
-  dayClock,
-  percent,
-  plural,
-  zoneLabel,
-} from "./format.ts";
+import { DataTable } from "./data_table.tsx";
+import { ExplorerCell } from "./explorer_cell.tsx";
+import { ExplorerRows } from "./explorer_rows.tsx";
+import { compact, count, percent, plural } from "./format.ts";
 import { HistogramChart, HistogramLegend } from "./histogram.tsx";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
 import { Empty, Panel, Switch } from "./panel.tsx";
-import { Hostile } from "./text.tsx";
-import { Ja4Text, Value } from "./values.tsx";
 
 /** What the page shows. */
 export interface ExplorerView {
@@ -124,7 +106,7 @@ export function ExplorerPage(
               values={panels.values}
               rows={panels.histogram}
             />
-            <Rows state={state} rows={panels.rows} />
+            <ExplorerRows state={state} rows={panels.rows} />
           </div>
         )}
     </>
@@ -256,7 +238,9 @@ function Values(
                     head: by.label,
                     class: "clip wide",
                     names: true,
-                    cell: (row) => <Cell column={by} value={row.value} />,
+                    cell: (row) => (
+                      <ExplorerCell column={by} value={row.value} />
+                    ),
                   },
                   {
                     head: "Requests",
@@ -279,199 +263,5 @@ function Values(
         </>
       )}
     </Panel>
-  );
-}
-
-function Rows(
-  { state, rows }: { state: ExploreState; rows: Loaded<ExplorePage> },
-): VNode {
-  const { url, zone } = usePage();
-  const columns = state.columns.map((column, index): Column<ExploreRow> => ({
-    head: column.kind === "time"
-      ? `${column.label} (${zoneLabel(zone)})`
-      : column.label,
-    ...(column.kind === "number" ? { num: true as const } : {}),
-    class: classOf(column),
-    cell: (row) => <Cell column={column} value={row.values[index] ?? ""} />,
-  }));
-  return (
-    <Panel
-      title="Requests"
-      class="explorer-rows flush"
-      loaded={rows}
-      note={state.after === undefined ? "newest first" : "further back"}
-    >
-      {(page) =>
-        page.rows.length === 0
-          ? (
-            <Empty title="Nothing matches">
-              {state.text === "" ? "No request was stored in this time. " : (
-                <>
-                  <a href={withParams(url, { q: "", after: "", run: "" })}>
-                    Drop the query
-                  </a>, or{" "}
-                </>
-              )}
-              <a
-                href={withParams(url, {
-                  from: "-7d",
-                  to: "",
-                  after: "",
-                  run: "",
-                })}
-              >
-                look at the last 7 days
-              </a>
-              . <a href="/health">Is traffic arriving?</a>
-            </Empty>
-          )
-          : (
-            <>
-              <ColumnChoice state={state} />
-              <DataTable
-                label="Requests that match"
-                columns={columns}
-                rows={page.rows}
-              />
-              <div class="card-foot">
-                <span>{plural(page.rows.length, "row")}</span>
-                {state.after === undefined
-                  ? null
-                  : (
-                    <a href={withParams(url, { after: "", run: "" })}>
-                      Newest
-                    </a>
-                  )}
-                {page.next === undefined ? <span>No more.</span> : (
-                  <a
-                    class="btn"
-                    rel="next"
-                    href={withParams(url, { after: page.next, run: "" })}
-                  >
-                    Older <Icon name="chevron-right" />
-                  </a>
-                )}
-              </div>
-            </>
-          )}
-    </Panel>
-  );
-}
-
-/** Which columns there are: links that add and take away. */
-function ColumnChoice({ state }: { state: ExploreState }): VNode {
-  const { url } = usePage();
-  const shown = state.columns.map((column) => column.id);
-  const hrefOf = (id: string): string =>
-    withParams(url, {
-      cols: (shown.includes(id)
-        ? shown.filter((one) => one !== id)
-        : COLUMNS.map((one) =>
-          one.id
-        ).filter((one) => one === id || shown.includes(one))).join(","),
-      run: "",
-    });
-  return (
-    <details class="column-choice">
-      <summary>{shown.length} of {COLUMNS.length} columns</summary>
-      <ul class="column-list">
-        {COLUMNS.map(({ id, label }) => {
-          const on = shown.includes(id);
-          return (
-            <li key={id}>
-              <a
-                class={on ? "column is-on" : "column"}
-                href={hrefOf(id)}
-                aria-label={`${on ? "Hide" : "Show"} ${label}`}
-              >
-                <Icon name={on ? "check" : "plus"} /> {label}
-              </a>
-            </li>
-          );
-        })}
-      </ul>
-    </details>
-  );
-}
-
-function classOf(column: ExploreColumn): string {
-  if (column.kind === "time") return "mono nowrap";
-  if (["path", "ua", "query", "referrer", "headers"].includes(column.id)) {
-    return "clip";
-  }
-  return "";
-}
-
-/** One value: its menu where it has one, else a link that filters by it. */
-function Cell(
-  { column, value }: { column: ExploreColumn; value: string | number },
-): VNode {
-  const { url, zone, nowMs } = usePage();
-  const { field, kind, id } = column;
-  if (kind === "time") {
-    const ms = Number(value) / 1000;
-    return (
-      <time
-        dateTime={new Date(ms).toISOString()}
-        title={`${dayClock(ms, zone)} ${zoneLabel(zone)}`}
-      >
-        {day(ms, zone) === day(nowMs, zone)
-          ? null
-          : <span class="muted">{`${day(ms, zone).slice(5)} `}</span>}
-        {clockMs(ms, zone)}
-      </time>
-    );
-  }
-  const text = String(value);
-  if (text === "" || id === "asn" && text === "0") {
-    return field === undefined || field === "asn"
-      ? <span class="muted">–</span>
-      : (
-        <a
-          class="muted"
-          href={withAdded(url, field, "")}
-          title="Only empty ones"
-        >
-          –
-        </a>
-      );
-  }
-  if (id === "bytes") return <>{bytes(Number(value))}</>;
-  if (kind === "number" && field === undefined) {
-    return <>{count(Number(value))}</>;
-  }
-  if (VALUE_FIELDS.some((one) => one === field)) {
-    return (
-      <Value
-        field={field ?? ""}
-        value={text}
-        max={kind === "text" ? 90 : 200}
-        {...(kind === "ip"
-          ? { class: "mono" }
-          : id === "status"
-          ? { class: `status-text-${text[0]}xx` }
-          : {})}
-      >
-        {kind === "ja4"
-          ? <Ja4Text ja4={text} />
-          : id === "asn"
-          ? `AS${text}`
-          : undefined}
-      </Value>
-    );
-  }
-  if (field === undefined) {
-    return (
-      <Hostile
-        text={text}
-        max={90}
-        {...(kind === "ip" ? { class: "mono" } : {})}
-      />
-    );
-  }
-  return (
-    <a class="value" href={withAdded(url, field, text)} title="Only these">
-      <Hostile text={text} max={60} />
-    </a>
   );
 }

@@ -27,6 +27,7 @@ import CopyButton from "../islands/CopyButton.tsx";
 import { Fact, FactsStrip, SeenFacts } from "./facts_strip.tsx";
 import { compact, count, percent, plural } from "./format.ts";
 import { DetectionLines, UsePanel, UserAgentTable } from "./lists.tsx";
+import { ListLink } from "./list_link.tsx";
 import { Card, Empty, ErrorCard, Panel } from "./panel.tsx";
 import { NeighboursPanel, SignalsPanel } from "./ja4_relations.tsx";
 import { ClientBadge } from "./top_panels.tsx";
@@ -62,6 +63,7 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           ? <ClientBadge label={facts.value.label} kind={facts.value.kind} />
           : null}
         <span class="page-note">{range.label}</span>
+        <ListLink field="ja4" value={ja4} />
       </div>
       {facts.ok
         ? <Facts facts={facts.value} />

@@ -2,7 +2,8 @@
 import type { VNode } from "preact";
 import type { Histogram } from "../data/explore.ts";
 import { type TimeRange, withParams } from "../data/range.ts";
-import { per, ticksOf, timeTicks } from "./chart_scale.ts";
+import { FILL, Grid, TimeLabels, ValueAxis } from "./chart_parts.tsx";
+import { per, ticksOf } from "./chart_scale.ts";
 import {
   compact,
   count,
@@ -27,9 +28,6 @@ const CLASSES = [
 const TOP = 16;
 const PLOT = 190;
 const LABELS = 20;
-const AXIS_WIDTH = 44;
-/** Share of its slot that a column fills. */
-const FILL = 0.84;
 
 /** The classes there are, with their totals. */
 export function HistogramLegend(
@@ -95,16 +93,7 @@ export function HistogramChart(
           <text x="0" y="10" class="axis">
             Requests per {duration(range.stepS)}
           </text>
-          {ticks.map((value) => (
-            <line
-              key={value}
-              class={value === 0 ? "base" : "grid"}
-              x1="0"
-              x2="100%"
-              y1={y(value)}
-              y2={y(value)}
-            />
-          ))}
+          <Grid ticks={ticks} y={y} />
           {columns.map(({ atMs, counts, total: sum }, index) => {
             if (sum === 0) return null;
             let foot = TOP + PLOT;
@@ -135,30 +124,9 @@ export function HistogramChart(
               </g>
             );
           })}
-          {timeTicks(firstMs, endMs, zone).map((tick) => (
-            <text
-              key={tick.at}
-              class={tick.minor ? "axis tick-minor" : "axis"}
-              x={per(tick.at)}
-              y={height - 5}
-              text-anchor="middle"
-            >
-              {tick.text}
-            </text>
-          ))}
+          <TimeLabels fromMs={firstMs} toMs={endMs} y={height - 5} />
         </svg>
-        <svg
-          class="chart-axis"
-          width={AXIS_WIDTH}
-          height={height}
-          aria-hidden="true"
-        >
-          {ticks.map((value) => (
-            <text key={value} class="axis" x="8" y={y(value) + 4}>
-              {compact(value)}
-            </text>
-          ))}
-        </svg>
+        <ValueAxis ticks={ticks} y={y} height={height} />
       </div>
       <TableAlternative
         caption={`Requests by status, times in ${zoneLabel(zone)}`}

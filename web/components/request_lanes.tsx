@@ -3,7 +3,8 @@ import type { VNode } from "preact";
 import { type Lane, SELECTION } from "../data/lanes.ts";
 import type { Stretch } from "../data/range.ts";
 import ChartBrush from "../islands/ChartBrush.tsx";
-import { per, timeTicks } from "./chart_scale.ts";
+import { TimeLabels } from "./chart_parts.tsx";
+import { per } from "./chart_scale.ts";
 import { count, zoneLabel } from "./format.ts";
 import { usePage } from "./page_view.ts";
 import { hostileText } from "./text.tsx";
@@ -103,17 +104,11 @@ export function RequestLanes(
               height={lanes.length * ROW}
             />
           )}
-          {timeTicks(fromMs, fromMs + span, zone).map((tick) => (
-            <text
-              key={tick.at}
-              class={tick.minor ? "axis tick-minor" : "axis"}
-              x={per(tick.at)}
-              y={height - 6}
-              text-anchor="middle"
-            >
-              {tick.text}
-            </text>
-          ))}
+          <TimeLabels
+            fromMs={fromMs}
+            toMs={fromMs + span}
+            y={height - 6}
+          />
         </svg>
         <ChartBrush
           fromMs={fromMs}

@@ -15,6 +15,7 @@ import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
 import { Card, Empty, PanelError } from "./panel.tsx";
 import { Ago, Moment } from "./text.tsx";
+import { HoldsFor, TryAndDo } from "./trial_form.tsx";
 
 export function RulesPage(
   { query, rules, trial }: {
@@ -167,26 +168,8 @@ export function RuleForm({ query }: { query: string }): VNode {
           <option value="escalate">escalated</option>
         </select>
       </label>
-      <label>
-        For
-        <select class="input" name="days">
-          {RULE_DAYS.map((days) => (
-            <option key={days} value={days} selected={days === 30}>
-              {days === 0 ? "until removed" : `${days} days`}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button
-        class="btn"
-        type="submit"
-        formMethod="get"
-        formNoValidate
-        formAction="/rules"
-      >
-        Try it
-      </button>
-      <button class="btn btn-primary" type="submit">Create</button>
+      <HoldsFor days={RULE_DAYS} />
+      <TryAndDo path="/rules" button="Create" />
     </form>
   );
 }

@@ -37,6 +37,7 @@ const NAVIGATION: readonly {
         live: "open_detections",
       },
       { href: "/rules", label: "Rules", icon: "list-checks" },
+      { href: "/lists", label: "Lists", icon: "tag" },
     ],
   },
   {

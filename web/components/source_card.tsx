@@ -19,7 +19,7 @@ export function SourceCard(
     facts: Loaded<SourceFacts>;
   },
 ): VNode {
-  const { url } = usePage();
+  const { url, mayTriage } = usePage();
   const claim = claimOf(detection.user_agent);
   return (
     <Panel
@@ -87,8 +87,19 @@ export function SourceCard(
             {known.lists.length === 0
               ? "none"
               : known.lists.map((list) => (
-                <span key={list} class="badge">{printable(list)}</span>
-              ))}
+                <span key={list} class={`badge list-${list}`}>
+                  {printable(list)}
+                </span>
+              ))} {mayTriage
+              ? (
+                <a
+                  data-key="l"
+                  href={`/lists?value=${encodeURIComponent(detection.src_ip)}`}
+                >
+                  Add the address <kbd>l</kbd>
+                </a>
+              )
+              : null}
           </dd>
         </dl>
       )}

@@ -19,7 +19,8 @@ import {
   type TrafficColumn,
 } from "../data/traffic.ts";
 import ChartBrush from "../islands/ChartBrush.tsx";
-import { per, ticksOf, timeTicks } from "./chart_scale.ts";
+import { FILL, Grid, TimeLabels, ValueAxis } from "./chart_parts.tsx";
+import { per, ticksOf } from "./chart_scale.ts";
 import {
   compact,
   count,
@@ -46,9 +47,6 @@ const LANE_GAP = 18;
 const LANE = 28;
 const LABELS = 22;
 const HEIGHT = TOP + PLOT + LANE_GAP + LANE + LABELS;
-const AXIS_WIDTH = 44;
-/** Share of its slot that a column fills. */
-const FILL = 0.84;
 
 /** The legend with the total of each class, for the head of the card. */
 export function TrafficLegend({ traffic }: { traffic: Traffic }): VNode {
@@ -117,16 +115,7 @@ export function TrafficChart(
             <text x="0" y="11" class="axis">
               Requests per {duration(range.stepS)}
             </text>
-            {ticks.map((value) => (
-              <line
-                key={value}
-                class={value === 0 ? "base" : "grid"}
-                x1="0"
-                x2="100%"
-                y1={y(value)}
-                y2={y(value)}
-              />
-            ))}
+            <Grid ticks={ticks} y={y} />
             <ClassColumns columns={columns} top={top} />
             {columns.map((column, index) =>
               column.total === 0 ? null : (
@@ -152,17 +141,7 @@ export function TrafficChart(
                 columns={columns.length}
               />
             )}
-            {timeTicks(firstMs, endMs, zone).map((tick) => (
-              <text
-                key={tick.at}
-                class={tick.minor ? "axis tick-minor" : "axis"}
-                x={per(tick.at)}
-                y={height - 6}
-                text-anchor="middle"
-              >
-                {tick.text}
-              </text>
-            ))}
+            <TimeLabels fromMs={firstMs} toMs={endMs} y={height - 6} />
           </svg>
           <ChartBrush
             fromMs={firstMs}
@@ -173,18 +152,7 @@ export function TrafficChart(
             label="Time range"
           />
         </div>
-        <svg
-          class="chart-axis"
-          width={AXIS_WIDTH}
-          height={height}
-          aria-hidden="true"
-        >
-          {ticks.map((value) => (
-            <text key={value} class="axis" x="8" y={y(value) + 4}>
-              {compact(value)}
-            </text>
-          ))}
-        </svg>
+        <ValueAxis ticks={ticks} y={y} height={height} />
       </div>
       <TableAlternative
         caption={`Requests by traffic class, times in ${zoneLabel(zone)}`}

@@ -48,7 +48,7 @@ export function Value(
       <a
         class="pick"
         href={valueMenuPath(field, value)}
-        aria-label={`More for ${hostileText(value, 80)}`}
+        aria-label={`More for ${hostileText(value, 32)}`}
       >
         ⋯
       </a>

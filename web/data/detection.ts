@@ -4,6 +4,7 @@ import { SEVERITIES } from "../../lib/events.ts";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
 import { ask, askOne, ipText } from "./ask.ts";
+import { loadListsOf } from "./client_lists.ts";
 import { SORT_KEY } from "./detection_order.ts";
 import { severityOf } from "./severity.ts";
 
@@ -151,7 +152,7 @@ export interface SourceFacts {
   readonly otherDetections: number;
   /** First request of the address within what is kept, milliseconds since the epoch. */
   readonly firstSeenMs?: number;
-  /** Lists that hold the address, the fingerprint or the host. */
+  /** Lists that name the address or its network, the fingerprint or the host. */
   readonly lists: readonly string[];
 }
 
@@ -172,18 +173,15 @@ export async function loadSourceFacts(
       sql`SELECT toUnixTimestamp(min(bucket)) AS first, toUInt32(count()) AS n
         FROM entity_5m WHERE src_ip = ${ip}`,
     ),
-    ask<{ list: string }>(
-      db,
-      sql`SELECT DISTINCT list FROM list_entries FINAL
-        WHERE expires_at > now() AND ((kind = 'ip' AND value = ${detection.src_ip})
-          OR (kind = 'ja4' AND value = ${detection.ja4} AND value != '')
-          OR (kind = 'http_host' AND value = ${detection.http_host} AND value != ''))
-        ORDER BY list`,
-    ),
+    loadListsOf(db, [
+      ["ip", detection.src_ip],
+      ["ja4", detection.ja4],
+      ["http_host", detection.http_host],
+    ]),
   ]);
   return {
     otherDetections: others?.n ?? 0,
-    lists: lists.map((row) => row.list),
+    lists,
     ...(first !== undefined && first.n > 0
       ? { firstSeenMs: first.first * 1000 }
       : {}),

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
+import { askOne } from "./ask.ts";
 
 const FOLDS =
   sql`(SELECT CAST((groupArray(folds.ja4), groupArray(folds.folded)), 'Map(String, String)')
@@ -21,5 +23,21 @@ export function foldsTo(value: string): Sql {
 
 /** The condition that a row of the detector is about the client of the JA4 `value`. */
 export function foldedFrom(value: string): Sql {
-  return sql`ja4 = ifNull(nullIf(${FOLDS}[${value}], ''), ${value})`;
+  return sql`ja4 = ${foldOf(value)}`;
+}
+
+/** The JA4 by which the detector knows who sends `value`. */
+export async function detectorJa4(
+  db: Database,
+  value: string,
+): Promise<string> {
+  const row = await askOne<{ ja4: string }>(
+    db,
+    sql`SELECT ${foldOf(value)} AS ja4`,
+  );
+  return row?.ja4 ?? value;
+}
+
+function foldOf(value: string): Sql {
+  return sql`ifNull(nullIf(${FOLDS}[${value}], ''), ${value})`;
 }

@@ -18,6 +18,7 @@ import { isDetectionId } from "./search.ts";
 export const ACTIONS = [
   "acknowledge",
   "escalate",
+  "escalate_archive",
   "archive",
   "reopen",
   "true_positive",
@@ -33,6 +34,8 @@ export type Action = typeof ACTIONS[number];
 const STATE_OF: Partial<Record<Action, TriageState>> = {
   acknowledge: "acknowledged",
   escalate: "escalated",
+  // Handed on, and nothing is left to do here: the history has both.
+  escalate_archive: "archived",
   archive: "archived",
   reopen: "open",
 };
@@ -56,6 +59,8 @@ export interface TriageRequest {
   readonly action: Action;
   readonly ids: readonly string[];
   readonly note: string;
+  /** Login of whom to assign to; undefined = whoever asks. */
+  readonly assignee?: string;
 }
 
 /** Reads a triage form; a fault is a sentence. */
@@ -63,7 +68,9 @@ export function parseTriageForm(
   form: URLSearchParams,
   id?: string,
 ): { ok: true; request: TriageRequest } | { ok: false; message: string } {
-  const actionText = form.get("action") ?? "";
+  // A button of the menu of people says whom.
+  const assignee = form.get("assign_to");
+  const actionText = assignee === null ? form.get("action") ?? "" : "assign";
   const action = ACTIONS.find((one) => one === actionText);
   if (action === undefined) {
     return {
@@ -97,11 +104,17 @@ export function parseTriageForm(
   if (action === "note" && note === "") {
     return { ok: false, message: "The note is empty." };
   }
-  return { ok: true, request: { action, ids, note } };
+  return {
+    ok: true,
+    request: { action, ids, note, ...(assignee === null ? {} : { assignee }) },
+  };
 }
 
 /** Minutes during which an action can be undone. */
 export const UNDO_MIN = 10;
+
+/** Microseconds between the two entries of a form that does two things; an undo takes back both. */
+const STEP_US = 1;
 
 /** What became of a request. */
 export interface TriageOutcome {
@@ -135,7 +148,7 @@ export async function applyTriage(
   const state = STATE_OF[action];
   const verdict = VERDICT_OF[action];
   const assignee = action === "assign"
-    ? actor
+    ? request.assignee ?? actor
     : action === "unassign"
     ? NOBODY
     : undefined;
@@ -147,15 +160,23 @@ export async function applyTriage(
   ).map((row) => row.id);
   await app.insertRows(
     "triage_events",
-    changed.map((detection_id) => ({
-      ts: timestamp(now),
-      detection_id,
-      actor,
-      state: state ?? "",
-      verdict: verdict ?? "",
-      assignee: assignee ?? "",
-      note: request.note,
-    })),
+    changed.flatMap((detection_id) => {
+      const entry = {
+        ts: timestamp(now),
+        detection_id,
+        actor,
+        state: state ?? "",
+        verdict: verdict ?? "",
+        assignee: assignee ?? "",
+        note: request.note,
+      };
+      return action === "escalate_archive"
+        ? [
+          { ...entry, state: "escalated" },
+          { ...entry, ts: timestamp(now + STEP_US as UnixMicros), note: "" },
+        ]
+        : [entry];
+    }),
   );
   return {
     changed,
@@ -176,6 +197,7 @@ export async function undoTriage(
   { actor, now }: { actor: string; now: UnixMicros },
 ): Promise<TriageOutcome> {
   const moment = sql`fromUnixTimestamp64Micro(${at}, 'UTC')`;
+  const end = sql`fromUnixTimestamp64Micro(${at + STEP_US}, 'UTC')`;
   const rows = await ask<
     {
       id: string;
@@ -186,7 +208,7 @@ export async function undoTriage(
     }
   >(
     app,
-    sql`WITH e.ts = ${moment} AS undone, e.ts < ${moment} AS before
+    sql`WITH (e.ts BETWEEN ${moment} AND ${end} AND e.actor = ${actor}) AS undone, e.ts < ${moment} AS before
       SELECT detection_id AS id,
         if(maxIf(e.state, undone) = '', '',
           ifNull(nullIf(argMaxIf(e.state, e.ts, before AND e.state != ''), ''), 'open')) AS state,
@@ -194,7 +216,7 @@ export async function undoTriage(
           ifNull(nullIf(argMaxIf(e.verdict, e.ts, before AND e.verdict != ''), ''), 'none')) AS verdict,
         if(maxIf(e.assignee, undone) = '', '',
           ifNull(nullIf(argMaxIf(e.assignee, e.ts, before AND e.assignee != ''), ''), ${NOBODY})) AS assignee,
-        toUInt32(countIf(e.ts > ${moment} AND (e.state, e.verdict, e.assignee) != ('', '', ''))) AS later
+        toUInt32(countIf(e.ts > ${end} AND (e.state, e.verdict, e.assignee) != ('', '', ''))) AS later
       FROM triage_events AS e
       WHERE detection_id IN (
         SELECT detection_id FROM triage_events WHERE ts = ${moment} AND actor = ${actor}

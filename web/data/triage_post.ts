@@ -3,6 +3,7 @@ import { type Context, HttpError } from "fresh";
 import type { UnixMicros } from "../../lib/events.ts";
 import { audit } from "../auth/audit.ts";
 import type { State } from "../utils.ts";
+import { requireAssignee } from "./assignees.ts";
 import { withParams } from "./range.ts";
 import {
   applyTriage,
@@ -41,6 +42,8 @@ export async function triagePost(
   const parsed = parseTriageForm(form, id);
   if (!parsed.ok) throw new HttpError(400, parsed.message);
   const { request } = parsed;
+  const { assignee } = request;
+  await requireAssignee(app, request);
   const outcome = await applyTriage(app, request, by);
   if (id !== undefined && outcome.unknown > 0) {
     throw new HttpError(404, `There is no detection "${id.slice(0, 60)}".`);
@@ -48,6 +51,7 @@ export async function triagePost(
   return await answer(ctx, request.action, outcome, {
     note: request.note !== "",
     at: by.now,
+    ...(assignee === undefined ? {} : { assignee }),
   });
 }
 
@@ -56,7 +60,9 @@ async function answer(
   ctx: Context<State>,
   done: string,
   outcome: TriageOutcome,
-  detail: { readonly at?: number } & Readonly<Record<string, unknown>>,
+  detail:
+    & { readonly at?: number; readonly assignee?: string }
+    & Readonly<Record<string, unknown>>,
 ): Promise<Response> {
   const { changed, already } = outcome;
   await audit(ctx, {
@@ -72,6 +78,7 @@ async function answer(
       changed: String(changed.length),
       already: already === 0 ? "" : String(already),
       at: detail.at === undefined ? "" : String(detail.at),
+      who: detail.assignee ?? "",
     }),
     303,
   );

@@ -14,6 +14,7 @@ import {
 } from "../query/ast.ts";
 import { formatQuery } from "../query/format.ts";
 import { parseQuery } from "../query/parse.ts";
+import { listFormPath } from "./client_lists.ts";
 import { pathOf } from "./paths.ts";
 import { withRange } from "./range.ts";
 
@@ -67,6 +68,8 @@ export function termOf(field: ValueField, value: string): string {
 
 /** One entry of the menu. */
 export interface ValueAction {
+  /** What it does, for the keys that choose it. */
+  readonly does: "open" | "for" | "out" | "only" | "other" | "list";
   readonly text: string;
   readonly href: string;
 }
@@ -83,20 +86,25 @@ const OF_DETECTIONS: readonly ValueField[] = [
 ];
 
 /** Parameters that say where in a list one is, which a change of its filters makes wrong. */
-const PLACES = ["after", "sel", "done", "changed", "already", "at"];
+const PLACES = ["after", "sel", "done", "changed", "already", "at", "who"];
 
 /**
  * The entries for a value that stands on the page `at`: on the list of detections and in the Explorer
  * they change its query, elsewhere they lead to the Explorer. The range of `at` is carried along.
+ *
+ * @param options.mayList whether the reader may put it on a list.
  */
 export function valueActions(
   field: ValueField,
   value: string,
   at: URL,
+  { mayList = false }: { mayList?: boolean } = {},
 ): ValueAction[] {
   if (value.length > VALUE_MAX) return [];
   const path = pathOf(field, value);
+  const listForm = mayList ? listFormPath(field, value) : undefined;
   const own: ValueAction[] = path === undefined ? [] : [{
+    does: "open",
     text: `Open the page of this ${FIELD_WORDS[field]}`,
     href: withRange(path, at),
   }];
@@ -119,18 +127,35 @@ export function valueActions(
   );
   return [
     ...own,
-    { text: "Filter for", href: ask(group("and", [...kept, term])) },
-    { text: "Filter out", href: ask(group("and", [...kept, negate(term)])) },
-    ...(kept.length === 0 ? [] : [{ text: "Only this", href: ask(term) }]),
+    {
+      does: "for",
+      text: "Filter for",
+      href: ask(group("and", [...kept, term])),
+    },
+    {
+      does: "out",
+      text: "Filter out",
+      href: ask(group("and", [...kept, negate(term)])),
+    },
+    ...(kept.length === 0
+      ? []
+      : [{ does: "only" as const, text: "Only this", href: ask(term) }]),
     ...(onList || !OF_DETECTIONS.includes(field) ? [] : [{
+      does: "other" as const,
       text: "Its detections",
       href: withRange("/detections", at, { q: formatQuery(term) }),
     }]),
     ...(onList
       ? [{
+        does: "other" as const,
         text: "Its requests",
         href: withRange("/explore", at, { q: formatQuery(term) }),
       }]
       : []),
+    ...(listForm === undefined ? [] : [{
+      does: "list" as const,
+      text: "Add to a list",
+      href: listForm,
+    }]),
   ];
 }

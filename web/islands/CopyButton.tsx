@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { copyText } from "../clipboard.ts";
 
 /** Copies a value, and says for two seconds that it did. Hidden by CSS where there is no script. */
 export default function CopyButton(
@@ -11,7 +12,7 @@ export default function CopyButton(
 ): VNode {
   const copied = useSignal(false);
   async function copy(): Promise<void> {
-    await navigator.clipboard.writeText(text);
+    if (!await copyText(text)) return;
     copied.value = true;
     setTimeout(() => copied.value = false, 2000);
   }

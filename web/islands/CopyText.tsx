@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
+import { copyText } from "../clipboard.ts";
 
 /** A button that copies a text, and says for two seconds that it did. Hidden by CSS where there is no script. */
 export default function CopyText(
@@ -7,7 +8,7 @@ export default function CopyText(
 ): VNode {
   const copied = useSignal(false);
   async function copy(): Promise<void> {
-    await navigator.clipboard.writeText(text);
+    if (!await copyText(text)) return;
     copied.value = true;
     setTimeout(() => copied.value = false, 2000);
   }

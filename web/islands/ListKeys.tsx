@@ -12,8 +12,10 @@ const HINTS: readonly (readonly [string, string])[] = [
   ["x", "select"],
   ["Enter", "open"],
   ["p", "preview"],
+  ["a", "acknowledge"],
   ["e", "archive"],
   ["s", "escalate"],
+  ["m", "take"],
   ["1 2 3", "verdict"],
   ["u", "undo"],
 ];
@@ -21,6 +23,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   a: "acknowledge",
   e: "archive",
   s: "escalate",
+  S: "escalate_archive",
   m: "assign",
   "1": "true_positive",
   "2": "false_positive",
@@ -63,6 +66,14 @@ export default function ListKeys({ form }: { form: string }): VNode {
       clearTimeout(timer);
       timer = setTimeout(() => void showPreview(id), FOLLOW_MS);
     };
+    // A click beside the links of a row puts the cursor on it, and so its preview into the panel.
+    const onClick = (event: MouseEvent): void => {
+      const target = event.target as Element;
+      const busy = target.closest("a, button, label, input") !== null ||
+        getSelection()?.isCollapsed === false;
+      const row = busy ? null : target.closest("tr");
+      row?.querySelector<HTMLElement>("[data-row]")?.focus();
+    };
     document.body.classList.toggle(
       NO_PREVIEW,
       localStorage.getItem(NO_PREVIEW) === "1",
@@ -72,6 +83,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
     list.addEventListener("change", countSelected);
     list.addEventListener("submit", keepPlace);
     list.addEventListener("focusin", onFocus);
+    list.addEventListener("click", onClick);
     document.addEventListener("keydown", onKey);
     countSelected();
     restorePlace(list);
@@ -80,6 +92,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
       list.removeEventListener("change", countSelected);
       list.removeEventListener("submit", keepPlace);
       list.removeEventListener("focusin", onFocus);
+      list.removeEventListener("click", onClick);
       clearTimeout(timer);
       document.removeEventListener("keydown", onKey);
     };
@@ -232,8 +245,10 @@ function act(
   link: Element | undefined,
   action: string,
 ): void {
+  // Where all are one's own, the button of "assign to me" gives back.
+  const given = action === "assign" ? ", [value=unassign]" : "";
   const button = list.querySelector<HTMLButtonElement>(
-    `button[name=action][value=${action}]`,
+    `button[name=action]:is([value=${action}]${given})`,
   );
   if (button === null) return;
   if (list.querySelector(":is([name=id], [name=all]):checked") === null) {

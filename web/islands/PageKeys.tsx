@@ -8,11 +8,11 @@ export default function PageKeys(): VNode {
   const ready = useSignal(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (keysOff()) return;
+      if (keysOff() || event.defaultPrevented) return;
       const target = event.target as HTMLElement;
       if (target.matches("input, textarea, select")) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (!/^[a-z0-9]$/.test(event.key)) return;
+      if (!/^[a-zA-Z0-9]$/.test(event.key)) return;
       const element = document.querySelector<HTMLElement>(
         `[data-key="${event.key}"]`,
       );
@@ -20,9 +20,10 @@ export default function PageKeys(): VNode {
       event.preventDefault();
       element.click();
     };
-    document.addEventListener("keydown", onKey);
+    // After the keys of the values: what is done there is prevented here.
+    globalThis.addEventListener("keydown", onKey);
     ready.value = true;
-    return () => document.removeEventListener("keydown", onKey);
+    return () => globalThis.removeEventListener("keydown", onKey);
   }, []);
   return <span data-listens={ready.value ? "yes" : "no"} hidden />;
 }

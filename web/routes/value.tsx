@@ -7,10 +7,18 @@ import {
   FIELD_WORDS,
   termOf,
   VALUE_FIELDS,
+  type ValueAction,
   valueActions,
 } from "../data/value_actions.ts";
 import { printable } from "../../lib/text.ts";
 import { define } from "../utils.ts";
+
+/** Keys that choose an action where the menu is not open (islands/ValueMenu.tsx). */
+const KEY_OF: Partial<Record<ValueAction["does"], string>> = {
+  for: "f",
+  out: "F",
+  list: "l",
+};
 
 /** What can be done with a value: a page of links, which the menu of a value shows in place. */
 export const handler = define.handlers({
@@ -26,7 +34,9 @@ export const handler = define.handlers({
       field,
       value,
       // Where the value stood, so that its filters and its time range are kept.
-      actions: valueActions(field, value, pageBefore(ctx)),
+      actions: valueActions(field, value, pageBefore(ctx), {
+        mayList: ctx.state.can("triage"),
+      }),
     });
   },
 });
@@ -46,14 +56,17 @@ export default define.page<typeof handler>((
     </div>
     <section class="card value-page">
       <ul id="value-actions">
-        {actions.map(({ text, href }) => (
+        {actions.map(({ does, text, href }) => (
           <li key={text}>
-            <a class="popup-item" href={href}>{text}</a>
+            <a class="popup-item" data-does={does} href={href}>
+              {text}
+              {KEY_OF[does] === undefined ? null : <kbd>{KEY_OF[does]}</kbd>}
+            </a>
           </li>
         ))}
         <li class="needs-script">
           <button type="button" class="popup-item" data-copy={printable(value)}>
-            Copy
+            Copy <kbd>c</kbd>
           </button>
         </li>
         <li class="needs-script">

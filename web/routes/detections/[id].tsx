@@ -3,6 +3,7 @@ import { asset, Head } from "fresh/runtime";
 import { DetectionPage } from "../../components/detection_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attempt, attemptAll } from "../../data/ask.ts";
+import { loadAssignees } from "../../data/assignees.ts";
 import {
   loadDetection,
   loadNeighbours,
@@ -43,19 +44,28 @@ export const handler = define.handlers({
     );
     const { ja4, src_ip, http_host } = detection;
     const client = { src_ip, ja4, http_host, from, to };
-    const { source, requests, stored, history, rises, neighbours, ...ja4Data } =
-      await attemptAll({
-        source: loadSourceFacts(db, detection),
-        requests: loadRequests(db, client),
-        stored: countRequests(db, client),
-        history: loadTriageHistory(db, id),
-        rises: loadScoreRises(db, detection),
-        neighbours: loadNeighbours(db, id),
-        ja4Facts: loadJa4Facts(db, ja4, day),
-        ja4Lists: loadJa4Lists(db, ja4),
-        ja4Neighbours: loadJa4Neighbours(db, ja4),
-        userAgents: loadJa4UserAgents(db, ja4, day),
-      });
+    const {
+      source,
+      requests,
+      stored,
+      history,
+      rises,
+      neighbours,
+      people,
+      ...ja4Data
+    } = await attemptAll({
+      source: loadSourceFacts(db, detection),
+      requests: loadRequests(db, client),
+      stored: countRequests(db, client),
+      history: loadTriageHistory(db, id),
+      rises: loadScoreRises(db, detection),
+      neighbours: loadNeighbours(db, id),
+      people: loadAssignees(ctx.state.app),
+      ja4Facts: loadJa4Facts(db, ja4, day),
+      ja4Lists: loadJa4Lists(db, ja4),
+      ja4Neighbours: loadJa4Neighbours(db, ja4),
+      userAgents: loadJa4UserAgents(db, ja4, day),
+    });
     // A verdict against the detector: what comes like it need not be looked at again.
     const against = detection.verdict === "false_positive" ||
       detection.verdict === "benign_bot";
@@ -78,6 +88,7 @@ export const handler = define.handlers({
       history,
       rises,
       neighbours,
+      people,
       fingerprint: ja4Data,
     });
   },

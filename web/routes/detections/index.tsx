@@ -3,6 +3,7 @@ import { asset, Head } from "fresh/runtime";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { attemptAll, part } from "../../data/ask.ts";
+import { loadAssignees } from "../../data/assignees.ts";
 import { GROUPS, loadDetectionGroups } from "../../data/detection_groups.ts";
 import {
   type ListQuery,
@@ -30,6 +31,7 @@ export const handler = define.handlers({
       groups: by === undefined
         ? Promise.resolve(undefined)
         : loadDetectionGroups(db, query, by),
+      people: loadAssignees(ctx.state.app),
     });
     return page({
       view: pageView(ctx),

@@ -1,22 +1,16 @@
 import { type Context, HttpError, page } from "fresh";
-import {
-  type ApiToken,
-  TOKEN_DAYS,
-  TOKEN_DAYS_MAX,
-} from "../../auth/api_tokens.ts";
+import { TOKEN_DAYS, TOKEN_DAYS_MAX } from "../../auth/api_tokens.ts";
 import { audit } from "../../auth/audit.ts";
 import { may, type Scope, SCOPES } from "../../auth/permissions.ts";
-import { DataTable } from "../../components/data_table.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { Card, Empty } from "../../components/panel.tsx";
 import {
   Field,
   FormCard,
   Notice,
   Secret,
   SettingsTabs,
-  When,
 } from "../../components/settings_parts.tsx";
+import { TokenCard } from "../../components/token_table.tsx";
 import { WorkHead } from "../../components/work_head.tsx";
 import { pageView } from "../../data/page.ts";
 import { readForm } from "../../form.ts";
@@ -160,59 +154,6 @@ export default define.page<typeof handler>(({ data }) => (
         </Field>
       </FormCard>
     </div>
-    <Card title="Tokens" class="flush">
-      {data.tokens.length === 0
-        ? <Empty title="You have no tokens" />
-        : (
-          <DataTable<ApiToken>
-            label="Tokens"
-            rows={data.tokens}
-            columns={[
-              {
-                head: "Name",
-                names: true,
-                cell: (row) => row.name,
-              },
-              {
-                head: "Begins with",
-                class: "mono",
-                cell: (row) =>
-                  `ja4_${row.id}`,
-              },
-              { head: "May", cell: (row) => row.scopes.join(", ") },
-              {
-                head: "From",
-                class: "mono",
-                cell: (row) => row.networks.join(" ") || "anywhere",
-              },
-              {
-                head: "Last used",
-                cell: (row) => <When seconds={row.seen_at} />,
-              },
-              {
-                head: "Ends",
-                cell: (row) => <When seconds={row.expires_at} />,
-              },
-              {
-                head: <span class="visually-hidden">Revoke</span>,
-                cell: (row) => (
-                  <form method="post" action="/settings/tokens">
-                    <input type="hidden" name="id" value={row.id} />
-                    <button
-                      class="btn btn-danger"
-                      type="submit"
-                      name="do"
-                      value="revoke"
-                      aria-label={`Revoke ${row.name}`}
-                    >
-                      Revoke
-                    </button>
-                  </form>
-                ),
-              },
-            ]}
-          />
-        )}
-    </Card>
+    <TokenCard tokens={data.tokens} action="/settings/tokens" />
   </PageContext.Provider>
 ));

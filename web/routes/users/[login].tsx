@@ -1,10 +1,8 @@
 import { type Context, HttpError, page } from "fresh";
 import { createOneTimeLogin, ROLES } from "../../../lib/accounts.ts";
 import { AccountError } from "../../auth/accounts.ts";
-import type { ApiToken } from "../../auth/api_tokens.ts";
 import { audit } from "../../auth/audit.ts";
 import { invitation, INVITE_H } from "../../auth/invitation.ts";
-import { DataTable } from "../../components/data_table.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { Card, Empty } from "../../components/panel.tsx";
 import {
@@ -13,8 +11,8 @@ import {
   Notice,
   Secret,
   SessionTable,
-  When,
 } from "../../components/settings_parts.tsx";
+import { TokenCard } from "../../components/token_table.tsx";
 import { WorkHead } from "../../components/work_head.tsx";
 import { pageView } from "../../data/page.ts";
 import { readForm } from "../../form.ts";
@@ -286,45 +284,7 @@ export default define.page<typeof handler>(({ data }) => {
             />
           )}
       </Card>
-      <Card title="API tokens" class="flush">
-        {data.tokens.length === 0
-          ? <Empty title="No tokens" />
-          : (
-            <DataTable<ApiToken>
-              label="API tokens"
-              rows={data.tokens}
-              columns={[
-                { head: "Name", names: true, cell: (row) => row.name },
-                { head: "May", cell: (row) => row.scopes.join(", ") },
-                {
-                  head: "Last used",
-                  cell: (row) => <When seconds={row.seen_at} />,
-                },
-                {
-                  head: "Ends",
-                  cell: (row) => <When seconds={row.expires_at} />,
-                },
-                {
-                  head: <span class="visually-hidden">Revoke</span>,
-                  cell: (row) => (
-                    <form method="post" action={action}>
-                      <input type="hidden" name="id" value={row.id} />
-                      <button
-                        class="btn btn-danger"
-                        type="submit"
-                        name="do"
-                        value="revoke"
-                        aria-label={`Revoke ${row.name}`}
-                      >
-                        Revoke
-                      </button>
-                    </form>
-                  ),
-                },
-              ]}
-            />
-          )}
-      </Card>
+      <TokenCard tokens={data.tokens} action={action} />
     </PageContext.Provider>
   );
 });

@@ -1,24 +1,28 @@
+import type { Context } from "fresh";
 import { type Role, ROLES } from "../../../../../lib/accounts.ts";
 import { AccountError } from "../../../../auth/accounts.ts";
 import { audit } from "../../../../auth/audit.ts";
 import { ApiError } from "../../../../api/error.ts";
+import { answerTagged, requireMatch } from "../../../../api/etag.ts";
 import { readCall } from "../../../../api/read.ts";
 import { apiUser } from "../../../../api/users.ts";
-import { define } from "../../../../utils.ts";
+import { define, type State } from "../../../../utils.ts";
 
 /** One account. */
 export const handler = define.handlers({
+  async GET(ctx) {
+    return answerTagged(ctx, await told(ctx));
+  },
+
   async PATCH(ctx) {
     const { login = "" } = ctx.params;
-    const { accounts, sessions, store } = ctx.state.services;
+    const { accounts, sessions } = ctx.state.services;
     const asked = await readCall(ctx);
     const role: Role | undefined = ROLES.find((one) =>
       one === asked.text("role")
     );
     const disabled = asked.flag("disabled");
-    if (await store.anyAccount(login) === undefined) {
-      throw new ApiError(404, "not-found", "There is no such account");
-    }
+    requireMatch(ctx, await told(ctx));
     try {
       if (role !== undefined) await accounts.setRole(login, role);
       if (disabled !== undefined) await accounts.setDisabled(login, disabled);
@@ -34,12 +38,18 @@ export const handler = define.handlers({
       detail: { role, disabled, by: "api" },
       ok: true,
     });
-    const changed = (await store.listAccounts()).find((one) =>
-      one.login === login
-    );
-    if (changed === undefined) {
-      throw new ApiError(404, "not-found", "It is gone");
-    }
-    return ctx.json(apiUser(changed));
+    return answerTagged(ctx, await told(ctx));
   },
 });
+
+/** What is told of the account of the path. @throws {ApiError} 404 */
+async function told(ctx: Context<State>): Promise<ReturnType<typeof apiUser>> {
+  const { store } = ctx.state.services;
+  const account = (await store.listAccounts()).find(({ login }) =>
+    login === ctx.params["login"]
+  );
+  if (account === undefined) {
+    throw new ApiError(404, "not-found", "There is no such account");
+  }
+  return apiUser(account);
+}
