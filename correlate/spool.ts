@@ -14,12 +14,10 @@
 import { messageOf } from "../lib/errors.ts";
 import { invariant } from "../lib/invariant.ts";
 import {
-  decodeSegmentHeader,
   encodeFrame,
   encodeSegmentHeader,
   FRAME_HEADER_BYTES,
   PAYLOAD_BYTES_MAX,
-  scanFrames,
   SEGMENT_HEADER_BYTES,
 } from "./spool_format.ts";
 import {
@@ -32,6 +30,13 @@ import {
   syncFolder,
   writeState,
 } from "./spool_folder.ts";
+import {
+  readBatch,
+  recoverSegment,
+  type SealedBatch,
+  type Segment,
+  tokenOf,
+} from "./spool_segment.ts";
 
 /** Settings of {@linkcode Spool}. Sizes are bytes. */
 export interface SpoolOptions {
@@ -84,27 +89,6 @@ export interface SpoolCounts {
   };
   /** Bytes that are part of no frame. */
   damagedBytes: number;
-}
-
-interface SealedBatch {
-  /** It is with {@linkcode Spool.next}'s caller. */
-  handed: boolean;
-  readonly index: number;
-  readonly start: number;
-  readonly end: number;
-  readonly seq: number;
-  readonly rows: number;
-}
-
-interface Segment {
-  readonly name: string;
-  readonly spoolId: bigint;
-  readonly epoch: number;
-  readonly number: number;
-  readonly recovered: boolean;
-  bytes: number;
-  /** Sealed and not delivered, oldest first. */
-  readonly batches: SealedBatch[];
 }
 
 /** The segment that is written. */
@@ -332,7 +316,7 @@ export class Spool implements Disposable {
     );
     const batch = segment?.batches[0];
     if (segment === undefined || batch === undefined) return;
-    if (this.#token(segment, batch) !== token) return;
+    if (tokenOf(segment, batch) !== token) return;
     segment.batches.shift();
     this.counts.delivered += batch.rows;
     if (segment.batches.length === 0 && segment !== this.#writer?.segment) {
@@ -354,7 +338,10 @@ export class Spool implements Disposable {
     const names = [...Deno.readDirSync(this.#options.dir)]
       .map(({ name }) => name).filter((name) => name.endsWith(".wal")).sort();
     for (const name of names) {
-      const segment = this.#recoverSegment(name, delivered);
+      const found = recoverSegment(this.#options.dir, name, delivered);
+      this.counts.damagedBytes += found.damagedBytes;
+      this.counts.dropped.damaged += found.rowsMissing;
+      const { segment } = found;
       if (segment === undefined) continue;
       this.#bytes += segment.bytes;
       this.#segments.push(segment);
@@ -363,62 +350,13 @@ export class Spool implements Disposable {
     }
   }
 
-  #recoverSegment(
-    name: string,
-    delivered: Delivered | undefined,
-  ): Segment | undefined {
-    const path = `${this.#options.dir}/${name}`;
-    const bytes = Deno.readFileSync(path);
-    const header = decodeSegmentHeader(bytes);
-    if (header === undefined) {
-      // Its name still says which it was; rows without an epoch cannot be identified.
-      this.counts.damagedBytes += bytes.length;
-      Deno.renameSync(path, `${path}.damaged`);
-      return undefined;
-    }
-    const segment: Segment = {
-      name,
-      spoolId: header.spoolId,
-      epoch: header.epoch,
-      number: header.segment,
-      recovered: true,
-      bytes: bytes.length,
-      batches: [],
-    };
-    let { seq } = header;
-    const body = bytes.subarray(SEGMENT_HEADER_BYTES);
-    const found = new Map<number, SealedBatch>();
-    const { damagedBytes } = scanFrames(body, (frame, start, end) => {
-      if (frame.seq > seq) this.counts.dropped.damaged += frame.seq - seq;
-      seq = frame.seq + frame.rows;
-      const before = found.get(frame.batch);
-      if (before === undefined && frame.rows === 0) return;
-      found.set(frame.batch, {
-        handed: false,
-        index: frame.batch,
-        start: before?.start ?? start + SEGMENT_HEADER_BYTES,
-        end: end + SEGMENT_HEADER_BYTES,
-        seq: before?.seq ?? frame.seq,
-        rows: (before?.rows ?? 0) + frame.rows,
-      });
-    });
-    this.counts.damagedBytes += damagedBytes;
-    // A batch without its seal is complete too: no one will add to it.
-    for (const batch of found.values()) {
-      if (!isDelivered(delivered, segment, batch.index)) {
-        segment.batches.push(batch);
-      }
-    }
-    return segment;
-  }
-
   #handOut(): Batch | undefined {
     for (const segment of this.#segments) {
       const sealed = segment.batches.find(({ handed }) => !handed);
       if (sealed === undefined) continue;
       sealed.handed = true;
       return {
-        token: this.#token(segment, sealed),
+        token: tokenOf(segment, sealed),
         epoch: segment.epoch,
         seq: sealed.seq,
         rows: sealed.rows,
@@ -429,33 +367,12 @@ export class Spool implements Disposable {
     return undefined;
   }
 
-  /** The rows of a batch as the disk has them now. */
   #read(segment: Segment, batch: SealedBatch): Uint8Array {
-    const range = new Uint8Array(batch.end - batch.start);
-    using file = Deno.openSync(`${this.#options.dir}/${segment.name}`);
-    file.seekSync(batch.start, Deno.SeekMode.Start);
-    let length = 0;
-    while (length < range.length) {
-      const read = file.readSync(range.subarray(length));
-      if (read === null) break;
-      length += read;
-    }
-    const payloads: Uint8Array[] = [];
-    let rows = 0;
-    scanFrames(range.subarray(0, length), (frame) => {
-      if (frame.batch !== batch.index) return;
-      payloads.push(frame.payload);
-      rows += frame.rows;
-    });
+    const { payload, rows } = readBatch(this.#options.dir, segment, batch);
     if (rows < batch.rows && !segment.recovered) {
       this.counts.dropped.damaged += batch.rows - rows;
     }
-    return concat(payloads);
-  }
-
-  #token({ spoolId, epoch, number }: Segment, { index }: SealedBatch): string {
-    const parts = [spoolId, epoch, number, index];
-    return parts.map((part) => part.toString(16)).join(":");
+    return payload;
   }
 
   #openSegment(): Writer {
@@ -611,31 +528,8 @@ export function openSpool(options: SpoolOptions): Spool {
   }
 }
 
-function isDelivered(
-  delivered: Delivered | undefined,
-  { epoch, number }: Segment,
-  batch: number,
-): boolean {
-  if (delivered === undefined) return false;
-  if (epoch !== delivered.epoch) return epoch < delivered.epoch;
-  if (number !== delivered.segment) return number < delivered.segment;
-  return batch <= delivered.batch;
-}
-
 function randomId(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(
-    parts.reduce((sum, { length }) => sum + length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 const NO_BYTES = new Uint8Array();
