@@ -1,6 +1,6 @@
 /** `correlate.toml`: sections, keys, ranges, defaults. @module */
 import * as v from "valibot";
-import { clickhouseSection } from "../lib/clickhouse.ts";
+import { clickhouseSection } from "../lib/clickhouse_config.ts";
 import { about, healthAddress, integer } from "../lib/config.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { FEED_FORMATS } from "./feeds.ts";

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { databaseOptions, openDatabase } from "../lib/clickhouse.ts";
+import { openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { eventBytesMax } from "../lib/limits.ts";
 import { type Logger, startLog } from "../lib/log.ts";

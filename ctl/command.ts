@@ -2,12 +2,14 @@
 import type { ParseArgsConfig } from "node:util";
 import * as v from "valibot";
 import {
-  clickhouseSection,
   type Database,
   type DatabaseOptions,
-  databaseOptions,
   openDatabase,
 } from "../lib/clickhouse.ts";
+import {
+  clickhouseSection,
+  databaseOptions,
+} from "../lib/clickhouse_config.ts";
 import { about, integer } from "../lib/config.ts";
 import { KINDS } from "../store/reference_files.ts";
 import { CONFIG_DIR, type Invocation } from "../lib/program.ts";

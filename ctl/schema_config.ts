@@ -1,11 +1,8 @@
 /** The configuration of the schema, migrate.toml, as the commands that touch the schema need it. @module */
 import type * as v from "valibot";
 import { loadConfig } from "../lib/config.ts";
-import {
-  type Database,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+import { type Database, openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { placeholdersOf, schema } from "../store/migrate.ts";
 import type { Placeholders } from "../store/migration_files.ts";
 import type { Context } from "./command.ts";

@@ -1,6 +1,6 @@
 /** The file detect.toml. @module */
 import * as v from "valibot";
-import { clickhouseSection } from "../lib/clickhouse.ts";
+import { clickhouseSection } from "../lib/clickhouse_config.ts";
 import { about, healthAddress, integer, listenAddress } from "../lib/config.ts";
 import { SEVERITIES } from "../lib/events.ts";
 import type { DetectorOptions } from "./detector.ts";

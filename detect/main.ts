@@ -1,9 +1,6 @@
 /** `deno task detect`: finds clients that are not who they claim to be, cycle after cycle. @module */
-import {
-  type Database,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+import { type Database, openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { splitAddress } from "../lib/config.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";

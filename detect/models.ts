@@ -1,9 +1,6 @@
 /** `deno task models`: the registry, drift, the price of a false alarm. @module */
-import {
-  type Database,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+import { type Database, openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { FatalError } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";
 import { main, type Program } from "../lib/program.ts";

@@ -1,5 +1,6 @@
 /** `deno task retro`: a past day scored again with another model, price or rule. @module */
-import { databaseOptions, openDatabase } from "../lib/clickhouse.ts";
+import { openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { FatalError } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";
 import { main, type Program } from "../lib/program.ts";

@@ -1,9 +1,6 @@
 /** `deno task review`: the windows that an analyst is asked about, and what they say. @module */
-import {
-  type Database,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+import { type Database, openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { FatalError } from "../lib/errors.ts";
 import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import { isIpv4, parseIp } from "../lib/ip.ts";

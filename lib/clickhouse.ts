@@ -6,40 +6,23 @@
  *
  * @module
  */
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client-web";
 import {
-  ClickHouseError,
-  ClickHouseLogLevel,
-  createClient,
-} from "@clickhouse/client-web";
-import * as v from "valibot";
-import { about, integer } from "./config.ts";
-import { FatalError, messageOf } from "./errors.ts";
-import { invariant, InvariantError } from "./invariant.ts";
+  type Certificates,
+  connect,
+  type DatabaseOptions,
+  passwordOf,
+  readCertificates,
+} from "./clickhouse_config.ts";
+import { DatabaseError, databaseError } from "./database_error.ts";
+import { invariant } from "./invariant.ts";
 import { type Column, encodeNative } from "./native_format.ts";
 import { type Sql, sql } from "./sql.ts";
 import { UnixConnections } from "./unix_fetch.ts";
 
-export type { Column };
-
-/** Where the database is and who asks. */
-export interface DatabaseOptions {
-  /** `http://host:port`, without credentials. */
-  readonly url: string;
-  readonly database: string;
-  readonly username: string;
-  readonly password?: string | undefined;
-  /** File whose first line is the password; read once, when opened. */
-  readonly passwordFile?: string | undefined;
-  /** UNIX socket to connect to; `url` then says only what the server is called. */
-  readonly socket?: string | undefined;
-  /** PEM file of the authority that the server's certificate is from, beside those of the system. */
-  readonly caFile?: string | undefined;
-  /** PEM files of the certificate that this client shows, and its key. */
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-  /** Replicas that must have a row before an insert is acknowledged; for clusters. */
-  readonly insertQuorum?: number | "auto" | undefined;
-}
+// Part of the client's interface.
+export { type Column, DatabaseError, type DatabaseOptions };
+export type { Retry } from "./database_error.ts";
 
 /** Settings of a connection that few callers change. */
 export interface DatabaseTuning {
@@ -49,13 +32,6 @@ export interface DatabaseTuning {
   readonly resultRowsMax?: number;
   /** Bytes of memory that a query may use on the server; more is an error. @default the server's */
   readonly queryMemoryBytesMax?: number;
-}
-
-/** PEM texts of a connection. */
-interface Certificates {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
 }
 
 /** ClickHouse settings by name. */
@@ -79,152 +55,8 @@ export interface InsertOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/**
- * What may be done about a failure:
- * - `retry`: nothing was stored; the same call can succeed later (server away or overloaded, access
- *   or table not there yet)
- * - `reject`: the statement or its data is wrong; the same call can never succeed
- * - `in_doubt`: whether it was done is not known; repeat it with the same token only
- */
-export type Retry = "retry" | "reject" | "in_doubt";
-
-/** A statement that failed. */
-export class DatabaseError extends Error {
-  override readonly name = "DatabaseError";
-  /** Number of the ClickHouse exception; undefined if the server did not answer. */
-  readonly code: number | undefined;
-  readonly retry: Retry;
-  constructor(
-    message: string,
-    code: number | undefined,
-    retry: Retry,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.code = code;
-    this.retry = retry;
-  }
-}
-
-/** Codes after which a write may be stored in part: raised while or after it was written. */
-const IN_DOUBT = new Set([
-  159, // TIMEOUT_EXCEEDED
-  209, // SOCKET_TIMEOUT
-  210, // NETWORK_ERROR
-  216, // QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: fetch sent it again on a new connection, the first is at work
-  236, // ABORTED
-  241, // MEMORY_LIMIT_EXCEEDED: in a materialized view, after the source table has its rows
-  242, // TABLE_IS_READ_ONLY: so can these two be
-  243, // NOT_ENOUGH_SPACE
-  252, // TOO_MANY_PARTS
-  285, // TOO_FEW_LIVE_REPLICAS
-  319, // UNKNOWN_STATUS_OF_INSERT
-  394, // QUERY_WAS_CANCELLED
-  999, // KEEPER_EXCEPTION
-  1000, // POCO_EXCEPTION
-]);
-
-/** Codes raised before anything is written, which pass with time or by the operator's hand. */
-const RETRY = new Set([
-  60, // UNKNOWN_TABLE: migrations have not run yet
-  81, // UNKNOWN_DATABASE
-  164, // READONLY
-  192, // UNKNOWN_USER
-  202, // TOO_MANY_SIMULTANEOUS_QUERIES
-  497, // ACCESS_DENIED
-  516, // AUTHENTICATION_FAILED
-]);
-
 /** Header by which the injected fetch finds the bytes to send instead of the statement. */
 const BODY_HEADER = "x-ja4-body";
-
-/** The `[clickhouse]` section of a program's configuration, with defaults. */
-// deno-lint-ignore explicit-module-boundary-types -- the inferred schema type is what callers need
-export function clickhouseSection(username: string) {
-  return v.optional(
-    v.strictObject({
-      url: about(
-        "Address of the server",
-        v.optional(
-          v.pipe(
-            v.string('expected "http://host:port"'),
-            v.check(isServerUrl, 'expected "http://host:port"'),
-          ),
-          "http://127.0.0.1:8123",
-        ),
-      ),
-      database: about(
-        "Name of the database",
-        v.optional(
-          v.pipe(
-            v.string("expected a name"),
-            v.regex(
-              /^[A-Za-z_]\w*$/,
-              "expected letters, digits and underscores",
-            ),
-          ),
-          "ja4",
-        ),
-      ),
-      username: about(
-        "Its user",
-        v.optional(v.string("expected a name"), username),
-      ),
-      password: about(
-        "Better in password_file",
-        v.optional(v.string("expected a text")),
-      ),
-      password_file: about(
-        "File whose first line is the password",
-        v.optional(v.string("expected a path")),
-      ),
-      socket: about(
-        "UNIX socket of the server, instead of its address",
-        v.optional(v.string("expected a path")),
-      ),
-      ca_file: about(
-        "Certificates of own authorities, PEM",
-        v.optional(v.string("expected a path")),
-      ),
-      cert_file: about(
-        "Certificate to show to the server, PEM",
-        v.optional(v.string("expected a path")),
-      ),
-      key_file: about("Its key, PEM", v.optional(v.string("expected a path"))),
-      insert_quorum: about(
-        "Replicas that must have a row before it counts as stored",
-        v.optional(
-          v.union(
-            [v.literal("auto"), integer(1, 64)],
-            'expected "auto" or a number of replicas',
-          ),
-        ),
-      ),
-    }),
-    {},
-  );
-}
-
-function isServerUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) &&
-    url.username === "" && url.password === "" && url.search === "";
-}
-
-/** A checked {@linkcode clickhouseSection} as options of {@linkcode openDatabase}. */
-export function databaseOptions(
-  section: v.InferOutput<ReturnType<typeof clickhouseSection>>,
-): DatabaseOptions {
-  const {
-    password_file: passwordFile,
-    ca_file: caFile,
-    cert_file: certFile,
-    key_file: keyFile,
-    insert_quorum: insertQuorum,
-    ...rest
-  } = section;
-  return { ...rest, passwordFile, caFile, certFile, keyFile, insertQuorum };
-}
 
 /**
  * Opens a database. The server need not be there yet.
@@ -235,50 +67,9 @@ export async function openDatabase(
   options: DatabaseOptions,
   tuning: DatabaseTuning = {},
 ): Promise<Database> {
-  const password = options.password ??
-    (options.passwordFile === undefined
-      ? ""
-      : await readPassword(options.passwordFile));
-  const { caFile, certFile, keyFile } = options;
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new FatalError(
-      "config",
-      "Cannot connect to the database: cert_file and key_file go together",
-    );
-  }
-  const certificates: Certificates = {
-    ca: await readCertificate(caFile),
-    cert: await readCertificate(certFile),
-    key: await readCertificate(keyFile),
-  };
+  const password = await passwordOf(options);
+  const certificates = await readCertificates(options);
   return new Database({ ...options, password }, tuning, certificates);
-}
-
-async function readCertificate(
-  path: string | undefined,
-): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await Deno.readTextFile(path);
-  } catch (thrown) {
-    throw new FatalError(
-      "noInput",
-      `Cannot read the certificate or key "${path}": ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
-  }
-}
-
-async function readPassword(path: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).split("\n")[0]?.trimEnd() ?? "";
-  } catch (thrown) {
-    throw new FatalError(
-      "noInput",
-      `Cannot read the database password from "${path}": ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
-  }
 }
 
 /** A database, its connections kept alive between calls. Made by {@linkcode openDatabase}. */
@@ -555,27 +346,6 @@ function limitsOf(
   };
 }
 
-/** The connections over the network, with the certificates that are given. */
-function connect({ ca, cert, key }: Certificates): Deno.HttpClient {
-  const shared = {
-    poolIdleTimeout: 20_000,
-    ...(ca === undefined ? {} : { caCerts: [ca] }),
-  };
-  try {
-    return cert === undefined || key === undefined
-      ? Deno.createHttpClient(shared)
-      : Deno.createHttpClient({ ...shared, cert, key });
-  } catch (thrown) {
-    throw new FatalError(
-      "config",
-      `Cannot use the certificates of the database connection: ${
-        messageOf(thrown)
-      }`,
-      { cause: thrown },
-    );
-  }
-}
-
 /** What the server writes at the end of an answer that it has begun and cannot finish. */
 const BROKEN_OFF = "__exception__";
 
@@ -608,35 +378,4 @@ function failingWhereTheServerDoes(): TransformStream<Uint8Array, Uint8Array> {
 function checkedName(name: string): string {
   invariant(/^\w+(\.\w+)?$/.test(name), `"${name}" is not a plain name`);
   return name;
-}
-
-function databaseError(thrown: unknown, kind: "query" | "write"): unknown {
-  if (thrown instanceof ClickHouseError) {
-    const code = Number(thrown.code);
-    const retry = RETRY.has(code)
-      ? "retry"
-      : !IN_DOUBT.has(code)
-      ? "reject"
-      : kind === "query"
-      ? "retry"
-      : "in_doubt";
-    const message = `${thrown.message.trim()} (${thrown.type ?? code})`;
-    return new DatabaseError(message, code, retry, { cause: thrown });
-  }
-  // Ours: a broken promise, or an answer that is not JSON to a statement that names its own format.
-  if (
-    !(thrown instanceof Error) || thrown instanceof InvariantError ||
-    thrown instanceof SyntaxError
-  ) return thrown;
-  // Deno's fetch says "fetch failed"; its cause says why, after the whole URL and with it the values.
-  const reason = messageOf(thrown.cause ?? thrown);
-  const shown = reason.replace(/^.*client error \(\w+\): /s, "");
-  // "Connection refused" is no proof that nothing was sent: where a kept connection breaks, fetch
-  // silently sends the same request again on a new one, and tells of the second failure alone.
-  return new DatabaseError(
-    `No answer from the database: ${shown}`,
-    undefined,
-    kind === "query" ? "retry" : "in_doubt",
-    { cause: thrown },
-  );
 }

@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
 import {
-  clickhouseSection,
   Database,
   DatabaseError,
-  databaseOptions,
   openDatabase,
   type Retry,
 } from "./clickhouse.ts";
+import { clickhouseSection, databaseOptions } from "./clickhouse_config.ts";
 import { FatalError } from "./errors.ts";
 import { sql } from "./sql.ts";
 import { freePort } from "./testing.ts";

@@ -1,11 +1,10 @@
 /** `deno task migrate up|down|status|verify|plan`: the schema of the database. @module */
 import * as v from "valibot";
+import { DatabaseError, openDatabase } from "../lib/clickhouse.ts";
 import {
   clickhouseSection,
-  DatabaseError,
   databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+} from "../lib/clickhouse_config.ts";
 import { about, integer } from "../lib/config.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";

@@ -1,7 +1,7 @@
 /** The dashboard's configuration: its schema, and what of it becomes services. @module */
 import * as v from "valibot";
 import { ROLES } from "../lib/accounts.ts";
-import { clickhouseSection } from "../lib/clickhouse.ts";
+import { clickhouseSection } from "../lib/clickhouse_config.ts";
 import { about, listenAddress } from "../lib/config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { networkList, NetworkSet } from "../lib/ip_filter.ts";

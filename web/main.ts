@@ -1,9 +1,6 @@
 /** The dashboard as a program: reads its configuration, opens the database, serves the built pages. @module */
-import {
-  DatabaseError,
-  databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+import { DatabaseError, openDatabase } from "../lib/clickhouse.ts";
+import { databaseOptions } from "../lib/clickhouse_config.ts";
 import { splitAddress } from "../lib/config.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import type { UnixMicros } from "../lib/events.ts";
