@@ -1,11 +1,10 @@
 /** The database as a section of a part's file names it. @module */
 import * as v from "valibot";
+import { type Database, openDatabase } from "../lib/clickhouse.ts";
 import {
   clickhouseSection,
-  type Database,
   databaseOptions,
-  openDatabase,
-} from "../lib/clickhouse.ts";
+} from "../lib/clickhouse_config.ts";
 import { FatalError } from "../lib/errors.ts";
 import { passwordFile } from "./host_config.ts";
 import type { PartConfig, PartName } from "./parts.ts";
