@@ -1,6 +1,8 @@
 /**
  * Live at 500 requests a second: every request is counted once, by all tabs of a browser over one stream;
  * the page stands still where one reads; it comes back after the dashboard was gone.
+ *
+ * J9 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
@@ -169,10 +171,15 @@ async function counted(
   lost?: string,
 ): Promise<void> {
   let seen = -1;
-  await eventually(`${want} ${name}`, async () => {
-    seen = await numberOf(page, name) +
-      (lost === undefined ? 0 : await numberOf(page, lost));
-    return seen >= want;
-  }, 30_000);
+  try {
+    await eventually(`${want} ${name}`, async () => {
+      seen = await numberOf(page, name) +
+        (lost === undefined ? 0 : await numberOf(page, lost));
+      return seen >= want;
+    }, 30_000);
+  } catch (cause) {
+    const counts = await page.locator(".live-counts").innerText();
+    throw new Error(`${want} ${name}: the page says "${counts}"`, { cause });
+  }
   assert.equal(seen, want);
 }
