@@ -100,10 +100,15 @@ static size_t share(const reqin_json *w, size_t divisor, size_t max)
     return part < max ? part : max;
 }
 
-static const reqin_header *find_header(const reqin_request *r, const char *name)
+static bool same_name(reqin_text a, reqin_text b)
+{
+    return a.length == b.length && strncasecmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+static const reqin_header *find_header(const reqin_request *r, reqin_text name)
 {
     for (size_t i = 0; i < r->header_count; i++) {
-        if (strcasecmp(r->headers[i].name, name) == 0)
+        if (same_name(r->headers[i].name, name))
             return &r->headers[i];
     }
     return NULL;
@@ -142,7 +147,7 @@ static void write_http_version(reqin_json *w, int protocol)
 /* Everything whose length a client cannot choose. */
 static void write_bounded(reqin_json *w, const reqin_request *r)
 {
-    const reqin_header *content_length = find_header(r, "Content-Length");
+    const reqin_header *content_length = find_header(r, reqin_text_of("Content-Length"));
     uint64_t request_bytes;
 
     REQIN_JSON_LITERAL(w, ",\"event_type\":\"request\",\"ts\":");
@@ -165,7 +170,7 @@ static void write_bounded(reqin_json *w, const reqin_request *r)
     write_http_version(w, r->protocol);
     REQIN_JSON_LITERAL(w, ",\"status_code\":");
     reqin_json_number(w, r->status);
-    if (content_length != NULL && parse_length(content_length->value, &request_bytes)) {
+    if (content_length != NULL && parse_length(content_length->value.bytes, &request_bytes)) {
         REQIN_JSON_LITERAL(w, ",\"request_bytes\":");
         reqin_json_number(w, request_bytes);
     }
@@ -190,8 +195,8 @@ static void write_bounded(reqin_json *w, const reqin_request *r)
 /* The Host header without port in lower case; IPv6 literals keep their brackets. */
 static void write_host(reqin_json *w, const reqin_request *r)
 {
-    const reqin_header *header = find_header(r, "Host");
-    reqin_text host = header != NULL ? reqin_text_of(header->value) : r->hostname;
+    const reqin_header *header = find_header(r, reqin_text_of("Host"));
+    reqin_text host = header != NULL ? header->value : r->hostname;
     char lower[256];
     reqin_text kept;
 
@@ -271,7 +276,7 @@ static size_t write_header_names(reqin_json *w, const reqin_request *r)
 
     REQIN_JSON_LITERAL(w, ",\"header_names\":[");
     for (i = 0; i < r->header_count; i++) {
-        reqin_text whole = reqin_text_of(r->headers[i].name);
+        reqin_text whole = r->headers[i].name;
         reqin_text name = reqin_text_cut(whole, NAME_MAX_BYTES);
         reqin_json before = *w;
 
@@ -295,9 +300,7 @@ static size_t write_header_names(reqin_json *w, const reqin_request *r)
 static bool find_field(const reqin_event_format *format, reqin_text name, size_t *index)
 {
     for (size_t i = 0; i < format->field_count; i++) {
-        const reqin_text *field = &format->fields[i].name;
-        if (field->length == name.length &&
-            strncasecmp(field->bytes, name.bytes, name.length) == 0) {
+        if (same_name(format->fields[i].name, name)) {
             *index = i;
             return true;
         }
@@ -335,11 +338,10 @@ static void write_header_values(reqin_json *w, const reqin_request *r,
 
     REQIN_JSON_LITERAL(w, ",\"headers\":{");
     for (size_t i = 0; i < r->header_count; i++) {
-        reqin_text value = reqin_text_of(r->headers[i].value);
         const reqin_field *field;
         size_t index, room;
 
-        if (!find_field(format, reqin_text_of(r->headers[i].name), &index) ||
+        if (!find_field(format, r->headers[i].name, &index) ||
             (written >> index & 1) != 0)
             continue;
         field = &format->fields[index];
@@ -356,7 +358,7 @@ static void write_header_values(reqin_json *w, const reqin_request *r,
         REQIN_JSON_LITERAL(w, "\"");
         reqin_json_raw(w, field->name.bytes, field->name.length);
         REQIN_JSON_LITERAL(w, "\":");
-        write_value(w, field, value, format, room);
+        write_value(w, field, r->headers[i].value, format, room);
     }
     REQIN_JSON_LITERAL(w, "}");
 }
@@ -364,8 +366,8 @@ static void write_header_values(reqin_json *w, const reqin_request *r,
 /* Names in a Cookie header: the pieces between semicolons that are not empty (RFC 6265, 4.2.1). */
 static uint64_t count_cookies(const reqin_request *r)
 {
-    const reqin_header *header = find_header(r, "Cookie");
-    const char *s = header != NULL ? header->value : "";
+    const reqin_header *header = find_header(r, reqin_text_of("Cookie"));
+    const char *s = header != NULL ? header->value.bytes : "";
     uint64_t count = 0;
 
     while (*s != '\0') {

@@ -36,10 +36,10 @@ typedef struct {
     bool redacted; /* Report only the length of the value. */
 } reqin_field;
 
-/* A header as it arrived. */
+/* A header as it arrived; behind both texts is a NUL. */
 typedef struct {
-    const char *name;
-    const char *value;
+    reqin_text name;
+    reqin_text value;
 } reqin_header;
 
 /* What goes into events, as the directives say. */

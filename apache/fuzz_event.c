@@ -231,19 +231,22 @@ static reqin_header take_header(source *s)
         {"Referer", "/?x&PassWord=" CREDENTIAL "&", ""},
     };
     const uint8_t kind = take_byte(s);
+    const char *name;
+    const char *value = take_text(s);
     reqin_header header;
 
-    header.value = take_text(s);
     if (kind < 8) {
-        header.name = names[kind];
+        name = names[kind];
     } else if (kind < 12) {
-        header.name = planted[kind - 8].name;
+        name = planted[kind - 8].name;
         /* A text with a query would make what is planted a part of another name. */
-        if (strpbrk(header.value, "=?") == NULL)
-            header.value = joined(s, planted[kind - 8].before, header.value, planted[kind - 8].behind);
+        if (strpbrk(value, "=?") == NULL)
+            value = joined(s, planted[kind - 8].before, value, planted[kind - 8].behind);
     } else {
-        header.name = take_text(s);
+        name = take_text(s);
     }
+    header.name = reqin_text_of(name);
+    header.value = reqin_text_of(value);
     return header;
 }
 

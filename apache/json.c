@@ -1,7 +1,5 @@
 #include "json.h"
 
-#include <string.h>
-
 /* The longest piece that one byte can become: the escape "\u001f". */
 #define ESCAPE_MAX 6
 
@@ -10,21 +8,6 @@ void reqin_json_start(reqin_json *w, char *buffer, size_t size)
     memset(w, 0, sizeof *w);
     w->next = buffer;
     w->end = buffer + size;
-}
-
-size_t reqin_json_room(const reqin_json *w)
-{
-    return (size_t)(w->end - w->next);
-}
-
-void reqin_json_raw(reqin_json *w, const char *bytes, size_t length)
-{
-    if (reqin_json_room(w) < length) {
-        w->overflow = true;
-        return;
-    }
-    memcpy(w->next, bytes, length);
-    w->next += length;
 }
 
 void reqin_json_number(reqin_json *w, uint64_t value)
@@ -82,10 +65,29 @@ static bool is_control(unsigned char byte)
     return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
+/*
+ * Length of the plain bytes that `s` begins with: eight at a time, as long as none of them is below
+ * 0x20, above 0x7e, a quote or a backslash. A borrow may mark a plain byte behind one that is not;
+ * never the first that is not, and the bytes of that eight are then looked at one by one.
+ */
 static size_t plain_run(const unsigned char *s, size_t length)
 {
+    const uint64_t ones = 0x0101010101010101U;
+    const uint64_t high = 0x8080808080808080U;
     size_t n = 0;
 
+    for (; length - n >= 8; n += 8) {
+        uint64_t eight, quotes, slashes;
+
+        memcpy(&eight, s + n, sizeof eight);
+        quotes = eight ^ ones * '"';
+        slashes = eight ^ ones * '\\';
+        /* Adding 1 carries 0x7f into the high bit; the other sums end below 0x80. */
+        if (((eight | (eight + ones) | (eight - ones * 0x20) | (quotes - ones) |
+              (slashes - ones)) &
+             high) != 0)
+            break;
+    }
     while (n < length && is_plain(s[n]))
         n++;
     return n;

@@ -2,12 +2,14 @@
  * What mod_reqin_log costs httpd: `deno task bench module`.
  *
  * Three servers, alike but for the module off, the module on, and mod_log_config writing the
- * combined log to a file instead. Requests go to them in turn, one by one, so that all meet the same
- * noise; figures are medians of rounds.
+ * combined log to a file instead. Requests go to them in turn, one by one, over connections that stay, so
+ * that all meet the same noise. A figure is the median of the differences or ratios of many short rounds, `low` and `high`
+ * are the bounds within which the median lies with a probability of 95 %.
  *
  * - CPU of httpd's children per request, and requests per second of clients that wait for each answer,
  *   for a small file, 10 KB over TLS and a handler that computes for 1 ms; keep-alive, nine headers as a
- *   browser sends them; a reader that keeps up. `send` pays for waking the reader.
+ *   browser sends them; the correlator's own reader. CPU is that of all threads of httpd's children and of nothing else; the
+ *   kernel's work for `send`, waking the reader included, is theirs.
  * - Latency of a request with no reader, one that is stopped, one that is slow, and one whose socket
  *   file was removed.
  *
@@ -22,11 +24,11 @@ import {
   startHttpd,
 } from "../tests/support/httpd.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 60;
 /** Each with one request at a time: fewer than the shortest queue of the kernel holds. */
 const CONNECTIONS = 4;
 /** Between rounds and blocks: what they left behind, such as the pages of a log, is done meanwhile. */
-const PAUSE_MS = 500;
+const PAUSE_MS = 100;
 /** Requests of each server in a block, whose quantiles are compared, and blocks. */
 const TIMED = 1000;
 const BLOCKS = 25;
@@ -45,9 +47,9 @@ interface Workload {
 }
 
 const WORKLOADS: readonly Workload[] = [
-  { name: "small", path: "/small.html", tls: false, requests: 4000 },
-  { name: "tls_10k", path: "/large.html", tls: true, requests: 2000 },
-  { name: "handler_1ms", path: "/handler", tls: false, requests: 200 },
+  { name: "small", path: "/small.html", tls: false, requests: 1000 },
+  { name: "tls_10k", path: "/large.html", tls: true, requests: 600 },
+  { name: "handler_1ms", path: "/handler", tls: false, requests: 80 },
 ];
 
 function requestText(path: string): string {
@@ -66,29 +68,7 @@ function requestText(path: string): string {
   ].join("\r\n");
 }
 
-/**
- * A reader of events in a process of its own: takes all, or one in `pauseMs`. Says "ready", and how
- * many it took when its input ends.
- */
-const READER = `
-const [path, pauseMs] = Deno.args;
-const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-Deno.chmodSync(path, 0o666);
-console.log("ready");
-let events = 0;
-(async () => {
-  const buffer = new Uint8Array(65536);
-  while (true) {
-    await socket.receive(buffer);
-    events++;
-    if (pauseMs > 0) await new Promise((done) => setTimeout(done, pauseMs));
-  }
-})();
-await Deno.stdin.read(new Uint8Array(1));
-// What the kernel still holds.
-await new Promise((done) => setTimeout(done, 200));
-console.log(events);
-Deno.exit(0);`;
+const READER = new URL("module_reader.ts", import.meta.url).pathname;
 
 /** A module of Lua that computes for a millisecond, as an application does. */
 const HANDLER = `
@@ -109,11 +89,8 @@ interface Reader {
 }
 
 async function startReader(path: string, pauseMs = 0): Promise<Reader> {
-  // The program comes from a file, so that its input is free for the word to end.
-  const program = await Deno.makeTempFile({ suffix: ".js" });
-  await Deno.writeTextFile(program, READER);
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-net", program, path, String(pauseMs)],
+    args: ["run", "-A", "--unstable-net", READER, path, String(pauseMs)],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -122,7 +99,6 @@ async function startReader(path: string, pauseMs = 0): Promise<Reader> {
   const lines = process.stdout.pipeThrough(new TextDecoderStream())
     .getReader();
   await lines.read();
-  await Deno.remove(program);
   return {
     pid: process.pid,
     async end() {
@@ -149,6 +125,16 @@ function quantile(values: readonly number[], q: number): number {
 
 function median(values: readonly number[]): number {
   return quantile(values, 0.5);
+}
+
+/** Where the median of what the values are a sample of lies with a probability of 95 % (by ranks). */
+function bounds(values: readonly number[]): { low: number; high: number } {
+  const half = 0.98 / Math.sqrt(values.length);
+  const round = (value: number) => Number(value.toPrecision(4));
+  return {
+    low: round(quantile(values, 0.5 - half)),
+    high: round(quantile(values, 0.5 + half)),
+  };
 }
 
 /** CPU microseconds of the threads of the children of `parent` so far. */
@@ -193,19 +179,33 @@ interface Turn {
 
 const ARMS = ["off", "on", "log"] as const;
 
-/** `count` requests over a connection to each of `arms`, in turn; microseconds of each. */
-async function inTurn<Name extends Arm>(
+/** A connection to each of some servers. */
+type Lines<Name extends Arm> = readonly { arm: Name; connection: Deno.Conn }[];
+
+async function openLines<Name extends Arm>(
   servers: Readonly<Record<Name, Httpd>>,
   connect: (httpd: Httpd) => Promise<Deno.Conn>,
-  { path, count, arms }: { path: string; count: number; arms: readonly Name[] },
+  arms: readonly Name[],
+): Promise<Lines<Name>> {
+  return await Promise.all(
+    arms.map(async (arm) => ({ arm, connection: await connect(servers[arm]) })),
+  );
+}
+
+function closeLines(lines: Lines<Arm>): void {
+  for (const { connection } of lines) connection.close();
+}
+
+/** `count` requests over each of `lines`, in turn; microseconds of each. */
+async function inTurn<Name extends Arm>(
+  lines: Lines<Name>,
+  { path, count }: { path: string; count: number },
 ): Promise<Record<Name, number[]>> {
   const request = new TextEncoder().encode(requestText(path));
   const buffer = new Uint8Array(262_144);
-  const lines = [];
-  for (const arm of arms) {
-    const connection = await connect(servers[arm]);
-    lines.push({ arm, connection, times: [] as number[] });
-  }
+  const times = Object.fromEntries(
+    lines.map(({ arm }) => [arm, []]),
+  ) as unknown as Record<Name, number[]>;
   for (let i = 0; i < count; i++) {
     // In any order, so that none always finds the caches of the same other.
     const first = Math.floor(Math.random() * lines.length);
@@ -215,19 +215,16 @@ async function inTurn<Name extends Arm>(
       if (line === undefined) continue;
       const startMs = performance.now();
       await exchange(line.connection, request, buffer);
-      line.times.push((performance.now() - startMs) * 1000);
+      times[line.arm].push((performance.now() - startMs) * 1000);
     }
   }
-  for (const { connection } of lines) connection.close();
-  return Object.fromEntries(
-    lines.map(({ arm, times }) => [arm, times]),
-  ) as Record<Name, number[]>;
+  return times;
 }
 
 /** A round of `workload`: all servers at once. */
 async function round(
   servers: Servers,
-  connect: (httpd: Httpd) => Promise<Deno.Conn>,
+  clients: readonly Lines<Arm>[],
   { path, requests }: Workload,
 ): Promise<Record<Arm, Turn>> {
   const cpu = () =>
@@ -235,10 +232,7 @@ async function round(
   const before = await cpu();
   const count = requests / CONNECTIONS;
   const times = await Promise.all(
-    Array.from(
-      { length: CONNECTIONS },
-      () => inTurn(servers, connect, { path, count, arms: ARMS }),
-    ),
+    clients.map((lines) => inTurn(lines, { path, count })),
   );
   const after = await cpu();
   const turn = (arm: Arm, i: number): Turn => {
@@ -291,37 +285,48 @@ async function measureCost(
       ? ({ tlsPort: port }: Httpd) =>
         Deno.connectTls({ hostname: "localhost", port, caCerts })
       : ({ port }: Httpd) => Deno.connect({ hostname: "127.0.0.1", port });
+    const clients = await Promise.all(
+      Array.from(
+        { length: CONNECTIONS },
+        () => openLines(servers, connect, ARMS),
+      ),
+    );
     const turns: Record<Arm, Turn[]> = { off: [], on: [], log: [] };
     for (let i = 0; i <= ROUNDS; i++) {
       await pause();
-      const one = await round(servers, connect, workload);
-      requests += workload.requests + CONNECTIONS;
+      const one = await round(servers, clients, workload);
+      requests += workload.requests;
       // The first warms up.
       if (i > 0) ARMS.forEach((arm) => turns[arm].push(one[arm]));
     }
-    const cpu = (arm: Arm) => median(turns[arm].map(({ cpuUs }) => cpuUs));
-    const paired = (arm: Arm, of: (turn: Turn) => number) =>
-      median(
-        turns[arm].map((turn, i) => of(turn) / of(turns.off[i] ?? turn)),
-      );
+    clients.forEach(closeLines);
+    requests += CONNECTIONS;
+    const cpuOff = median(turns.off.map(({ cpuUs }) => cpuUs));
     for (const arm of ["on", "log"] as const) {
       const what = arm === "on" ? "module" : "mod_log_config";
-      const extra = median(
-        turns[arm].map((turn, i) => turn.cpuUs - (turns.off[i]?.cpuUs ?? 0)),
-      );
+      const pairs = turns[arm].map((turn, i) => ({
+        turn,
+        off: turns.off[i] ?? turn,
+      }));
+      const more = pairs.map(({ turn, off }) => turn.cpuUs - off.cpuUs);
       print({
         name: `${what}_cpu_${workload.name}`,
-        value: extra,
+        value: median(more),
         unit: "us/request more",
-        baseline: cpu("off"),
-        ratio: 1 / paired(arm, ({ cpuUs }) => cpuUs),
+        baseline: cpuOff,
+        ratio: median(pairs.map(({ turn, off }) => off.cpuUs / turn.cpuUs)),
+        ...bounds(more),
       });
+      const ratios = pairs.map(({ turn, off }) =>
+        turn.perSecond / off.perSecond
+      );
       print({
         name: `${what}_throughput_${workload.name}`,
         value: median(turns[arm].map(({ perSecond }) => perSecond)),
         unit: "requests/s",
         baseline: median(turns.off.map(({ perSecond }) => perSecond)),
-        ratio: paired(arm, ({ perSecond }) => perSecond),
+        ratio: median(ratios),
+        ...bounds(ratios),
       });
     }
   }
@@ -358,16 +363,16 @@ async function measureLatency(
   for (const [state, start] of Object.entries(states)) {
     const reader = await start();
     const blocks: Record<"off" | "on", number[]>[] = [];
+    const lines = await openLines(
+      servers,
+      ({ port }) => Deno.connect({ hostname: "127.0.0.1", port }),
+      ["off", "on"] as const,
+    );
     for (let i = 0; i < BLOCKS; i++) {
       await pause();
-      blocks.push(
-        await inTurn(
-          servers,
-          ({ port }) => Deno.connect({ hostname: "127.0.0.1", port }),
-          { path: "/small.html", count: TIMED, arms: ["off", "on"] as const },
-        ),
-      );
+      blocks.push(await inTurn(lines, { path: "/small.html", count: TIMED }));
     }
+    closeLines(lines);
     if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
     await reader?.end();
     await Deno.remove(socketPath).catch(() => {}); // it was not there

@@ -8,6 +8,7 @@
 import { messageOf } from "../lib/errors.ts";
 import { RingWriter } from "./byte_ring.ts";
 import { measureQueueLength } from "./queue_length.ts";
+import { ReaderRest } from "./reader_rest.ts";
 
 /** What the main thread sends first. */
 export interface DatagramSetup {
@@ -84,15 +85,20 @@ async function receiveBuiltin(
   await queue?.pending;
   // One byte more than allowed: a longer datagram is cut without a word.
   const buffer = new Uint8Array(bytesMax + 1);
+  const rest = new ReaderRest(queue?.found);
+  // Nobody notifies it: waiting for it blocks this thread, and no datagram wakes it.
+  const quiet = new Int32Array(new SharedArrayBuffer(4));
   while (true) {
     let bytes: Uint8Array;
+    const askedMs = performance.now();
     try {
       [bytes] = await socket.receive(buffer);
     } catch (thrown) {
       if (stopping.isDone) return;
       throw thrown;
     }
-    stopping.heard();
+    const restMs = rest.came(askedMs, stopping.heard());
+    if (restMs > 0) Atomics.wait(quiet, 0, 0, restMs);
     if (bytes.length > bytesMax) writer.noteTooLong();
     else while (!writer.push(bytes)) writer.waitForRoom(5);
   }
@@ -118,8 +124,8 @@ class Stop {
     }, { once: true });
   }
 
-  /** A datagram came. */
-  heard(): void {
-    this.#lastMs = performance.now();
+  /** A datagram came; returns when, in milliseconds. */
+  heard(): number {
+    return this.#lastMs = performance.now();
   }
 }
