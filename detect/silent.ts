@@ -12,7 +12,7 @@ import { sql, typed } from "../lib/sql.ts";
 import { type Span, within } from "./learned.ts";
 import type { ClientLists } from "./lists.ts";
 import { SILENT_HANDSHAKES_MIN } from "./rules.ts";
-import type { WindowFacts } from "./windows.ts";
+import { type WindowFacts, WITHOUT_REQUESTS } from "./windows.ts";
 
 const ROWS_MAX = 20_000;
 
@@ -72,7 +72,7 @@ function asWindow(row: SilentRow, windowS: number): WindowFacts {
   const src_ip = parseIp(row.src_ip);
   invariant(src_ip !== undefined, "the database gave no address");
   return {
-    ...NOTHING,
+    ...WITHOUT_REQUESTS,
     window_start: row.window_start,
     window_s: windowS,
     src_ip,
@@ -91,68 +91,3 @@ function asWindow(row: SilentRow, windowS: number): WindowFacts {
     silent_handshakes: row.handshakes,
   };
 }
-
-/** A window without a request. */
-const NOTHING = {
-  requests: 0,
-  user_agent: "",
-  ua_family: "",
-  ua_version: 0,
-  ua_os: "",
-  bot_name: "",
-  user_agents: 0,
-  without_user_agent: 0,
-  top_path: "",
-  top_method: "",
-  has_tls: 1,
-  signatures: [],
-  orders: 1,
-  alpn_mismatches: 0,
-  alpn_unused: 0,
-  sni_mismatches: 0,
-  hint_mismatches: 0,
-  hollow_chrome: 0,
-  without_sec_fetch: 0,
-  impossible_sec_fetch: 0,
-  without_language: 0,
-  entries: 0,
-  client_resumed: 0,
-  client_connections: 0,
-  client_ja4s: 1,
-  failing_addresses: 0,
-  ttls: 0,
-  hello_count: 0,
-  hello_spread: 0,
-  hello_ms: 0,
-  proxy_ms: 0,
-  peak_10s: 0,
-  documents: 0,
-  assets: 0,
-  asset_repeats: 0,
-  assets_revalidated: 0,
-  path_bits: 0,
-  cold_bits: 0,
-  pause_count: 0,
-  pause_ms: 0,
-  pause_cv: 0,
-  pause_bits_missing: 0,
-  pause_mode_share: 0,
-  pause_echo: 0,
-  id_walk: 0,
-  client_errors: 0,
-  not_found_paths: 0,
-  auth_failures: 0,
-  unauthorized: 0,
-  probes_hit: 0,
-  probe_paths: 0,
-  sign_in_posts: 0,
-  sign_in_failures: 0,
-  sign_in_views: 0,
-  odd_methods: 0,
-  forbidden_methods: 0,
-  queries: 0,
-  later_without_referrer: 0,
-  later_without_cookie: 0,
-  page_size_cv: -1,
-  bytes: 0,
-} as const;

@@ -7,7 +7,7 @@
 import type { Reason, RuleHit } from "../lib/events.ts";
 import { type FeatureName, FEATURES } from "../lib/features.ts";
 import { printable, shorten } from "../lib/text.ts";
-import { seconds } from "./phrases.ts";
+import { seconds } from "./quantities.ts";
 import { browserName, BROWSERS } from "./rules.ts";
 import type { WindowFacts } from "./windows.ts";
 
