@@ -16,3 +16,30 @@ export async function makeCertificate(
     cert: await Deno.readTextFile(cert),
   };
 }
+
+/** A certificate for localhost by an authority of its own, whose certificate's path is `authority`. */
+export async function makeSignedCertificate(
+  folder: string,
+): Promise<{ key: string; cert: string; authority: string }> {
+  const at = (name: string) => `${folder}/${name}.pem`;
+  const make = async (name: string, subject: string, ...more: string[]) =>
+    await run("openssl", [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt"],
+      ...["ec_paramgen_curve:P-256", "-nodes", "-days", "1"],
+      ...["-keyout", at(`${name}_key`), "-out", at(name), "-subj", subject],
+      ...more,
+    ]);
+  await make("authority", "/CN=authority");
+  await make(
+    "signed",
+    "/CN=localhost",
+    ...["-CA", at("authority"), "-CAkey", at("authority_key")],
+    ...["-addext", "subjectAltName=DNS:localhost"],
+    ...["-addext", "basicConstraints=critical,CA:FALSE"],
+  );
+  return {
+    key: await Deno.readTextFile(at("signed_key")),
+    cert: await Deno.readTextFile(at("signed")),
+    authority: at("authority"),
+  };
+}
