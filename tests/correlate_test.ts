@@ -169,8 +169,8 @@ Deno.test("correlate: from both sockets to the tables", async () => {
 
 /** Kills of the loop below; `JA4_TEST_KILLS=100` for the long run. */
 const KILLS = Number(Deno.env.get("JA4_TEST_KILLS") ?? 5);
-/** For a machine that is busy with other tests. */
-const PATIENCE_MS = 60_000;
+/** For a machine that is busy with other tests, and a spool of a hundred lives. */
+const PATIENCE_MS = 240_000;
 /**
  * What a killed process may take with it: 64 rows not written, read or queued, and as many requests
  * again that wait for their handshake.
