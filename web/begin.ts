@@ -26,6 +26,7 @@ export function begin(services: () => Services): Middleware<State> {
       session: undefined,
       scopes: undefined,
       accountsDown: false,
+      late: false,
       range: undefined,
       can: (permission) => may(state.user.role, permission, state.scopes),
     };

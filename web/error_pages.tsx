@@ -6,7 +6,7 @@
  */
 import { STATUS_CODES } from "node:http";
 import { HttpError } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import type { VNode } from "preact";
 import { DatabaseError } from "../lib/clickhouse.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -115,6 +115,7 @@ function ErrorPage(
   return (
     <>
       <Head>
+        <link rel="stylesheet" href={asset("/entry.css")} />
         <title>{title} · JA4 Platform</title>
       </Head>
       <section class="error-page">

@@ -33,6 +33,9 @@ import { WebMetrics } from "./web_metrics.ts";
 /** Milliseconds between two looks at whether there is an account yet. */
 const FIRST_ADMIN_MS = 5000;
 
+/** Milliseconds for which a page waits for its panels: longer, and people wonder whether anything happens. */
+const PATIENCE_MS = 2000;
+
 /** The built application. */
 interface Server {
   readonly fetch: Handler;
@@ -115,6 +118,7 @@ async function builtServer(): Promise<Server> {
 /** What {@linkcode createServices} starts from. */
 export type ServiceParts =
   & Pick<Services, "db" | "app" | "log">
+  & Partial<Pick<Services, "patienceMs">>
   & AccessParts;
 
 /** Everything that routes work with, around two open databases. Disposing ends the live streams. */
@@ -159,6 +163,7 @@ export async function createServices(
   const { oidcOptions, proxyOptions, ...given } = parts;
   const accounts = new Accounts(store, hasher);
   return {
+    patienceMs: PATIENCE_MS,
     ...given,
     accounts,
     store,

@@ -47,6 +47,8 @@ export interface Services {
   readonly metrics: WebMetrics;
   readonly log: Logger;
   readonly now: () => UnixMicros;
+  /** Milliseconds for which a page waits for its panels. */
+  readonly patienceMs: number;
   /** As browsers reach the dashboard, such as `https://soc.example.org`; undefined: as each asks. */
   readonly publicOrigin: string | undefined;
   /** Folder of the site that the dashboard is, such as `/ja4`; empty at its root. */

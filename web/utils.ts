@@ -28,6 +28,8 @@ export interface State {
   scopes: readonly Scope[] | undefined;
   /** The accounts could not be asked: nobody can be recognised. */
   accountsDown: boolean;
+  /** A panel of the page is still being loaded. */
+  late: boolean;
   /** The time range that the page shows; set by its handler, undefined where there is none. */
   range: TimeRange | undefined;
   /** Whether the user's role, and the token's scopes, have the permission. */

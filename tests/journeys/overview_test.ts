@@ -1,11 +1,15 @@
 /**
  * The way of an analyst through the pages: a stretch of the chart becomes the range and the way back
  * restores it; from value to value without losing a filter or the range; live numbers and when they stop.
+ *
+ * J2, J7 and J12 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { sql } from "../../lib/sql.ts";
 import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+import { visit } from "../support/visit.ts";
+import { startWeb } from "../support/web.ts";
 
 Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
   await using dashboard = await startDashboard();
@@ -180,8 +184,10 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
       await menu.getByRole("link", { name: "Filter out" }).waitFor();
       await page.keyboard.press("ArrowDown");
       assert.equal(
-        await page.evaluate(() => document.activeElement?.textContent),
-        "Filter for",
+        await page.evaluate(() =>
+          document.activeElement?.getAttribute("data-does")
+        ),
+        "for",
       );
       await page.keyboard.press("Escape");
       assert.ok(
@@ -220,6 +226,43 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
   });
 
   await t.step(
+    "what takes long is said to be loading, and comes by itself; without a script by a link",
+    async () => {
+      // A page that waits for nothing: the database is late for all of it.
+      await using hasty = await startWeb(store, { patienceMs: 0 }, {
+        accounts: false,
+      });
+      const served = hasty.serve();
+      const url = `${served.base}/asn/64501?from=-6h`;
+      const [name = "", value = ""] = (await hasty.signIn("analyst")).split(
+        "=",
+      );
+      for (const javaScriptEnabled of [false, true]) {
+        await using tab = await visit(dashboard.browser, served.base, {
+          javaScriptEnabled,
+        });
+        const { page } = tab;
+        await page.context().addCookies([{ name, value, url: served.base }]);
+        await page.goto(url);
+        const waiting = page.getByText("Still loading");
+        if (!javaScriptEnabled) {
+          assert.ok(await waiting.count() > 3);
+          assert.deepEqual(
+            await page.locator("h1").allInnerTexts(),
+            ["AS64501"],
+          );
+          await page.getByRole("link", { name: "Wait for them" }).click();
+        }
+        await page.locator(".chart-plot").first().waitFor();
+        assert.equal(await waiting.count(), 0);
+        if (javaScriptEnabled) await page.waitForURL(url);
+        assert.deepEqual(tab.faults, []);
+      }
+      await served.shutdown();
+    },
+  );
+
+  await t.step(
     "the database slow: pages wait for it; paused: they stand, with a sentence in each panel",
     async () => {
       await using tab = await dashboard.tab();
@@ -238,7 +281,8 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
       }
       Deno.kill(store.pid, "SIGSTOP");
       try {
-        const answer = await page.goto(`${base}/asn/64501?from=-6h`, {
+        // The page that waits for all of it.
+        const answer = await page.goto(`${base}/asn/64501?from=-6h&wait=1`, {
           timeout: 60_000,
         });
         assert.equal(answer?.status(), 200);

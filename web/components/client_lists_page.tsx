@@ -191,7 +191,7 @@ function Entries({ entries }: { entries: Loaded<ListEntry[]> }): VNode {
           title: ({ reason }) => printable(reason),
           cell: ({ reason }) => <bdi>{printable(reason)}</bdi>,
         },
-        { head: "By", cell: ({ actor }) => printable(actor) },
+        { head: "By", class: "nowrap", cell: ({ actor }) => printable(actor) },
         {
           head: "Since",
           class: "nowrap",

@@ -1,6 +1,6 @@
 /** A card of a page: its title, its data, or why there is none. @module */
 import type { ComponentChildren, VNode } from "preact";
-import type { Loaded } from "../data/ask.ts";
+import { type Loaded, STILL_LOADING } from "../data/ask.ts";
 import { usePage } from "./page_view.ts";
 
 /** What a {@linkcode Panel} takes. */
@@ -51,9 +51,10 @@ export function Card(
   );
 }
 
-/** What stands in a panel whose question failed. */
+/** What stands in a panel whose question failed, or is not answered yet. */
 export function PanelError({ message }: { message: string }): VNode {
   const { url } = usePage();
+  if (message === STILL_LOADING) return <PanelLate />;
   return (
     <div class="panel-state panel-error">
       <p>
@@ -62,6 +63,18 @@ export function PanelError({ message }: { message: string }): VNode {
       <p>
         <a class="btn" href={url.pathname + url.search}>Try again</a>
       </p>
+    </div>
+  );
+}
+
+/** Room for what comes. */
+function PanelLate(): VNode {
+  return (
+    <div class="panel-state panel-late" aria-busy="true">
+      <p class="muted">Still loading</p>
+      <span aria-hidden="true" />
+      <span aria-hidden="true" />
+      <span aria-hidden="true" />
     </div>
   );
 }

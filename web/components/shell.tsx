@@ -3,7 +3,8 @@ import type { ComponentChildren, VNode } from "preact";
 import { VERSION } from "../../lib/version.ts";
 import { may, permissionOf } from "../auth/permissions.ts";
 import type { User } from "../auth/session_store.ts";
-import { type TimeRange, withRange } from "../data/range.ts";
+import { WAIT } from "../data/page.ts";
+import { type TimeRange, withParams, withRange } from "../data/range.ts";
 import type { IconName } from "../icons.ts";
 import LiveNavBadge from "../islands/LiveNavBadge.tsx";
 import LivePulse from "../islands/LivePulse.tsx";
@@ -72,11 +73,13 @@ export interface ShellProps {
   readonly preferences: Preferences;
   readonly range: TimeRange | undefined;
   readonly databaseDown: boolean;
+  /** A panel is still being loaded. */
+  readonly late: boolean;
   readonly children: ComponentChildren;
 }
 
 export function Shell(props: ShellProps): VNode {
-  const { url, route, user, databaseDown, children } = props;
+  const { url, route, user, databaseDown, late, children } = props;
   return (
     <div class="shell">
       <a class="skip-link" href="#main">Skip to the content</a>
@@ -122,6 +125,18 @@ export function Shell(props: ShellProps): VNode {
                 You see what is still known, and nothing can be changed until it
                 is back.
               </span>
+            </p>
+          )
+          : null}
+        {late
+          ? (
+            <p class="notice late-note" role="status">
+              <span>
+                The database takes its time; some panels are not there yet.
+              </span>
+              <a data-late="" href={withParams(url, { [WAIT]: "1" })}>
+                Wait for them
+              </a>
             </p>
           )
           : null}

@@ -95,16 +95,38 @@ export async function attempt<T>(question: Promise<T>): Promise<Loaded<T>> {
   }
 }
 
-/** {@linkcode attempt} for each panel of a page by its name; they are awaited together. */
+/** Message of a panel whose question was not answered in the time that its page waits. */
+export const STILL_LOADING = "It is still being loaded.";
+
+/**
+ * {@linkcode attempt} for each panel of a page by its name; they are awaited together.
+ *
+ * @param patienceMs after which what has not been answered is {@linkcode STILL_LOADING}.
+ */
 export async function attemptAll<Panels extends Record<string, unknown>>(
   questions: { readonly [Name in keyof Panels]: Promise<Panels[Name]> },
+  patienceMs: number = Infinity,
 ): Promise<{ [Name in keyof Panels]: Loaded<Panels[Name]> }> {
   const named = Object.entries<Promise<unknown>>(questions);
-  const answers = await Promise.all(
-    named.map(async ([name, question]) => [name, await attempt(question)]),
-  );
-  // Each name has the answer of its own question.
-  return Object.fromEntries(answers);
+  const late = Promise.withResolvers<Loaded<never>>();
+  const timer = Number.isFinite(patienceMs)
+    ? setTimeout(
+      () => late.resolve({ ok: false, message: STILL_LOADING }),
+      patienceMs,
+    )
+    : undefined;
+  try {
+    const answers = await Promise.all(
+      named.map(async ([name, question]) => [
+        name,
+        await Promise.race([attempt(question), late.promise]),
+      ]),
+    );
+    // Each name has the answer of its own question.
+    return Object.fromEntries(answers);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** For the analyst: no SQL, no names of hosts. The log has the rest. */

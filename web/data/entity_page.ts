@@ -3,7 +3,6 @@ import { type Context, page, type PageResponse } from "fresh";
 import type { EntityPageData } from "../components/entity_page.tsx";
 import type { PageView } from "../components/page_view.ts";
 import type { State } from "../utils.ts";
-import { attemptAll } from "./ask.ts";
 import { loadDetectionsOf } from "./detections_of.ts";
 import {
   type Entity,
@@ -14,7 +13,7 @@ import {
   loadMembers,
   loadPaths,
 } from "./entity.ts";
-import { pageRange, pageView } from "./page.ts";
+import { pagePanels, pageRange, pageView } from "./page.ts";
 import { loadTraffic } from "./traffic.ts";
 
 /** The data of the page about `entity`. */
@@ -24,16 +23,19 @@ export async function entityPage(
 ): Promise<PageResponse<EntityPageData & { view: PageView }>> {
   const { db } = ctx.state;
   const range = await pageRange(ctx);
-  const panels = await attemptAll({
-    facts: loadEntityFacts(db, entity, range),
-    shares: loadAnomalousShares(db, entity, range),
-    traffic: loadTraffic(db, range, entity),
-    members: loadMembers(db, entity, range),
-    detections: loadDetectionsOf(db, entitySql(entity)),
-    userAgents: loadEntityUserAgents(db, entity, range),
-  });
-  const paths = entity.field === "host"
-    ? await attemptAll({ paths: loadPaths(db, entity.value, range) })
-    : {};
+  const host = entity.field === "host";
+  const [panels, paths] = await Promise.all([
+    pagePanels(ctx, {
+      facts: loadEntityFacts(db, entity, range),
+      shares: loadAnomalousShares(db, entity, range),
+      traffic: loadTraffic(db, range, entity),
+      members: loadMembers(db, entity, range),
+      detections: loadDetectionsOf(db, entitySql(entity)),
+      userAgents: loadEntityUserAgents(db, entity, range),
+    }),
+    host
+      ? pagePanels(ctx, { paths: loadPaths(db, entity.value, range) })
+      : undefined,
+  ]);
   return page({ view: pageView(ctx), entity, range, ...panels, ...paths });
 }

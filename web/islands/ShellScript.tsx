@@ -22,6 +22,7 @@ export default function ShellScript(): VNode {
     document.cookie = `zone=${
       encodeURIComponent(timeZone)
     }; Path=/; SameSite=Lax; Max-Age=31536000`;
+    awaitPanels();
     let first = "";
     let firstMs = 0;
 
@@ -69,6 +70,18 @@ export default function ShellScript(): VNode {
       }}
     />
   );
+}
+
+/** Where panels are still being loaded, asks for the page that waits for them; this one stays until it is there. */
+function awaitPanels(): void {
+  const url = new URL(location.href);
+  if (url.searchParams.has("wait")) {
+    // It has been waited for: the address is the page's own again.
+    url.searchParams.delete("wait");
+    history.replaceState(null, "", url);
+  }
+  const late = document.querySelector<HTMLAnchorElement>("a[data-late]");
+  if (late !== null) location.replace(late.href);
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -10,6 +10,7 @@ export default define.layout(({ Component, state, url, route }) => (
     preferences={state.preferences}
     range={state.range}
     databaseDown={state.accountsDown}
+    late={state.late}
   >
     <Component />
   </Shell>

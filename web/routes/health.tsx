@@ -2,8 +2,7 @@ import { page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { HealthPage } from "../components/health_page.tsx";
 import { PageContext } from "../components/page_view.ts";
-import { attemptAll } from "../data/ask.ts";
-import { pageView } from "../data/page.ts";
+import { pagePanels, pageView } from "../data/page.ts";
 import {
   loadCorrelation,
   loadParts,
@@ -17,7 +16,7 @@ export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
     const nowMs = ctx.state.now() / 1000;
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       state: loadPipelineState(db, nowMs),
       parts: loadParts(db, nowMs),
       events: loadProcessEvents(db),

@@ -2,14 +2,13 @@ import { page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { Overview } from "../components/overview.tsx";
 import { PageContext } from "../components/page_view.ts";
-import { attemptAll } from "../data/ask.ts";
 import { loadCampaigns } from "../data/campaigns.ts";
 import { loadDetectionsInBrief } from "../data/open_detections.ts";
 import {
   loadFingerprintFigures,
   loadRequestsBefore,
 } from "../data/overview.ts";
-import { pageRange, pageView } from "../data/page.ts";
+import { pagePanels, pageRange, pageView } from "../data/page.ts";
 import { loadPipelineState } from "../data/pipeline.ts";
 import { loadScoreHistogram } from "../data/score_histogram.ts";
 import { loadPastShare } from "../data/threat_level.ts";
@@ -36,7 +35,7 @@ export const handler = define.handlers({
     const source: Source = SOURCES.find((one) =>
       one === ctx.url.searchParams.get("by")
     ) ?? "ip";
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       traffic: loadTraffic(db, range),
       before: loadRequestsBefore(db, range),
       fingerprints: loadFingerprintFigures(db, range),

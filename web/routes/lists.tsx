@@ -3,10 +3,9 @@ import { asset, Head } from "fresh/runtime";
 import { nextPage } from "../auth/next_page.ts";
 import { ClientListsPage } from "../components/client_lists_page.tsx";
 import { PageContext } from "../components/page_view.ts";
-import { attemptAll } from "../data/ask.ts";
 import { loadEntries, parseEntryForm, tryEntry } from "../data/client_lists.ts";
 import { addEntry, dropEntry } from "../data/client_lists_post.ts";
-import { pageBefore, pageView } from "../data/page.ts";
+import { pageBefore, pagePanels, pageView } from "../data/page.ts";
 import { readForm } from "../form.ts";
 import { define, type State } from "../utils.ts";
 
@@ -17,7 +16,7 @@ export const handler = define.handlers({
     const { searchParams } = ctx.url;
     const value = searchParams.get("value") ?? "";
     const before = pageBefore(ctx);
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       entries: loadEntries(db),
       trial: value === ""
         ? Promise.resolve(undefined)

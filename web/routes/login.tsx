@@ -1,5 +1,5 @@
 import { type Context, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { isLogin, spendOneTimeToken } from "../../lib/accounts.ts";
 import { DatabaseError } from "../../lib/clickhouse.ts";
 import { maskIp } from "../../lib/ip.ts";
@@ -206,6 +206,7 @@ export default define.page<typeof handler>(({ data }) => (
     fault={data.fault}
   >
     <Head>
+      <link rel="stylesheet" href={asset("/entry.css")} />
       <title>Log in · JA4 Platform</title>
     </Head>
     <form method="post" action="/login" class="entry-form">

@@ -3,8 +3,7 @@ import { asset, Head } from "fresh/runtime";
 import { audit } from "../auth/audit.ts";
 import { PageContext } from "../components/page_view.ts";
 import { RulesPage } from "../components/rules_page.tsx";
-import { attemptAll } from "../data/ask.ts";
-import { pageView } from "../data/page.ts";
+import { pagePanels, pageView } from "../data/page.ts";
 import {
   applyRules,
   loadRules,
@@ -21,7 +20,7 @@ export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
     const query = ctx.url.searchParams.get("query") ?? "";
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       rules: loadRulesWithHits(db),
       trial: query === ""
         ? Promise.resolve(undefined)

@@ -1,5 +1,5 @@
 import { HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { asset, Head } from "fresh/runtime";
 import { isLogin } from "../../lib/accounts.ts";
 import { audit } from "../auth/audit.ts";
 import { enter } from "../auth/enter.ts";
@@ -65,6 +65,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data }) => (
   <EntryCard title="Make the first account" fault={data.fault}>
     <Head>
+      <link rel="stylesheet" href={asset("/entry.css")} />
       <title>First account · JA4 Platform</title>
     </Head>
     <form method="post" action="/setup" class="entry-form">

@@ -60,13 +60,15 @@ export default define.page<typeof handler>((
           <li key={text}>
             <a class="popup-item" data-does={does} href={href}>
               {text}
-              {KEY_OF[does] === undefined ? null : <kbd>{KEY_OF[does]}</kbd>}
+              {KEY_OF[does] === undefined
+                ? null
+                : <kbd aria-hidden="true">{KEY_OF[does]}</kbd>}
             </a>
           </li>
         ))}
         <li class="needs-script">
           <button type="button" class="popup-item" data-copy={printable(value)}>
-            Copy <kbd>c</kbd>
+            Copy <kbd aria-hidden="true">c</kbd>
           </button>
         </li>
         <li class="needs-script">

@@ -2,7 +2,7 @@ import { HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { DetectionPage } from "../../components/detection_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attempt, attemptAll } from "../../data/ask.ts";
+import { attempt } from "../../data/ask.ts";
 import { loadAssignees } from "../../data/assignees.ts";
 import {
   loadDetection,
@@ -16,7 +16,7 @@ import {
   loadJa4Neighbours,
   loadJa4UserAgents,
 } from "../../data/ja4.ts";
-import { pageView } from "../../data/page.ts";
+import { pagePanels, pageView } from "../../data/page.ts";
 import { rangeBetween } from "../../data/range.ts";
 import { countRequests, loadRequests } from "../../data/requests.ts";
 import { isDetectionId } from "../../data/search.ts";
@@ -53,7 +53,7 @@ export const handler = define.handlers({
       neighbours,
       people,
       ...ja4Data
-    } = await attemptAll({
+    } = await pagePanels(ctx, {
       source: loadSourceFacts(db, detection),
       requests: loadRequests(db, client),
       stored: countRequests(db, client),

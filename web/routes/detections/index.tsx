@@ -2,7 +2,7 @@ import { type Context, HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { DetectionList } from "../../components/detection_list.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attemptAll, part } from "../../data/ask.ts";
+import { part } from "../../data/ask.ts";
 import { loadAssignees } from "../../data/assignees.ts";
 import { GROUPS, loadDetectionGroups } from "../../data/detection_groups.ts";
 import {
@@ -12,7 +12,7 @@ import {
   parseListQuery,
 } from "../../data/detection_list.ts";
 import { loadOpenDetections } from "../../data/open_detections.ts";
-import { pageRange, pageView } from "../../data/page.ts";
+import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { BULK_MAX } from "../../data/triage.ts";
 import { triagePost } from "../../data/triage_post.ts";
 import { readForm } from "../../form.ts";
@@ -25,7 +25,7 @@ export const handler = define.handlers({
     const nowMs = ctx.state.now() / 1000;
     const { searchParams } = ctx.url;
     const by = GROUPS.find((one) => one === searchParams.get("group"));
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       list: loadDetectionPage(db, query, { beside: searchParams.get("sel") }),
       counts: loadOpenDetections(db, nowMs, user.login),
       groups: by === undefined

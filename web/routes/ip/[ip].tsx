@@ -8,10 +8,9 @@ import {
   loadUsedHosts,
   loadUsedUserAgents,
 } from "../../data/address.ts";
-import { attemptAll } from "../../data/ask.ts";
 import { loadDetectionsOf } from "../../data/detections_of.ts";
 import { type Entity, entitySql, loadWeekHours } from "../../data/entity.ts";
-import { pageRange, pageView } from "../../data/page.ts";
+import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { withRange } from "../../data/range.ts";
 import { loadRequests } from "../../data/requests.ts";
 import { loadTraffic } from "../../data/traffic.ts";
@@ -31,7 +30,7 @@ export const handler = define.handlers({
     const range = await pageRange(ctx);
     const { from, to } = range;
     const entity: Entity = { field: "ip", value: ip };
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       facts: loadAddressFacts(db, ip, range),
       traffic: loadTraffic(db, range, entity),
       fingerprints: loadUsedFingerprints(db, ip, range),

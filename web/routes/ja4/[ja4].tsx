@@ -2,7 +2,6 @@ import { HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { FingerprintPage } from "../../components/fingerprint_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
-import { attemptAll } from "../../data/ask.ts";
 import { loadDetectionsOf } from "../../data/detections_of.ts";
 import {
   type Entity,
@@ -18,7 +17,7 @@ import {
   loadJa4Signals,
   loadJa4UserAgents,
 } from "../../data/ja4.ts";
-import { pageRange, pageView } from "../../data/page.ts";
+import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { isJa4 } from "../../data/search.ts";
 import { loadTraffic } from "../../data/traffic.ts";
 import { define } from "../../utils.ts";
@@ -37,7 +36,7 @@ export const handler = define.handlers({
     }
     const range = await pageRange(ctx);
     const entity: Entity = { field: "ja4", value: ja4 };
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       facts: loadJa4Facts(db, ja4, range),
       lists: loadJa4Lists(db, ja4),
       traffic: loadTraffic(db, range, entity),

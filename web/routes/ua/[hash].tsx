@@ -2,9 +2,8 @@ import { HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
 import { PageContext } from "../../components/page_view.ts";
 import { UserAgentPage } from "../../components/user_agent_page.tsx";
-import { attemptAll } from "../../data/ask.ts";
 import { loadDetectionsOf } from "../../data/detections_of.ts";
-import { pageRange, pageView } from "../../data/page.ts";
+import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { loadTraffic } from "../../data/traffic.ts";
 import {
   findUserAgent,
@@ -26,7 +25,7 @@ export const handler = define.handlers({
       throw new HttpError(404, "No user agent that is kept has this address.");
     }
     const range = await pageRange(ctx);
-    const panels = await attemptAll({
+    const panels = await pagePanels(ctx, {
       facts: loadUserAgentFacts(db, userAgent, range),
       traffic: loadTraffic(db, range, { field: "ua", value: userAgent }),
       claiming: loadClaiming(db, userAgent, range),
