@@ -1,4 +1,4 @@
-/** Who may open what, and what every answer carries: the real application on a real store. */
+/** Who may open what, and what every answer carries: the real application on a real store. J10 of docs/dashboard.md. */
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { ROLES } from "../lib/accounts.ts";

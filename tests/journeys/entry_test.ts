@@ -1,6 +1,8 @@
 /**
  * The ways in: the first account, logging out for good, and the dashboard in a folder of another site
  * behind a proxy that ends TLS and knows who it is.
+ *
+ * J1 and J15 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import { exists, freePort, temporaryFolder } from "../../lib/testing.ts";

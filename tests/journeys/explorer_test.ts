@@ -1,6 +1,8 @@
 /**
  * The Explorer as an analyst uses it: text, chips and builder that say the same; a fault that points at its
  * column; a search that is cancelled in the database too; a file of 100,000 rows; the keys of every page.
+ *
+ * J8 and J14 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import { sql } from "../../lib/sql.ts";

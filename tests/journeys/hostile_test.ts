@@ -1,242 +1,33 @@
 /**
- * Two hundred strings that clients could send, in every field that they control, on every page: they are
- * text, they can be seen, and the browser has nothing to report.
+ * Two hundred strings that clients could send, in every field that they control, on every page and in every
+ * export: they are text, they can be seen, and neither the browser nor a spreadsheet acts on them.
+ *
+ * J11 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
-import type { Database } from "../../lib/clickhouse.ts";
+import { sql } from "../../lib/sql.ts";
+import { printable } from "../../lib/text.ts";
 import { userAgentHash } from "../../web/data/paths.ts";
-import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
-
-/** How a page would betray that a text of a client became more than text. */
-const SIGN = "pwned";
-
-const MARKUP = [
-  `<script>document.title='${SIGN}'</script>`,
-  `<img src=x onerror="document.title='${SIGN}'">`,
-  `"><svg onload=document.title='${SIGN}'>`,
-  `'><iframe src=javascript:document.title='${SIGN}'>`,
-  `</title><script>document.title='${SIGN}'</script>`,
-  `</textarea><script>document.title='${SIGN}'</script>`,
-  `--><script>document.title='${SIGN}'</script>`,
-  `]]><b>${SIGN}</b>`,
-  `<style>body{display:none}</style>`,
-  `<base href=//evil.example/>`,
-  `<link rel=stylesheet href=//evil.example/x.css>`,
-  `<meta http-equiv=refresh content=0;url=//evil.example>`,
-  `<form action=//evil.example><input name=x>`,
-  `<a href=javascript:document.title='${SIGN}'>x</a>`,
-  `" onmouseover="document.title='${SIGN}'" x="`,
-  `' autofocus onfocus='document.title="${SIGN}"`,
-  `&lt;b&gt;twice&lt;/b&gt;`,
-  `&#60;script&#62;`,
-  "{{7*7}}${7*7}#{7*7}<%=7*7%>",
-  `javascript:document.title='${SIGN}'`,
-  `data:text/html,<script>document.title='${SIGN}'</script>`,
-  "//evil.example/path",
-  "\\\\evil.example\\share",
-  `<!--#exec cmd="id"-->`,
-  `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]>`,
-];
-const DIRECTION = [
-  "\u202egnp.exe",
-  "\u202djpg",
-  "\u2066isolate\u2069",
-  "\u200bzero\u200dwidth\ufeff",
-  "\u061carabic mark",
-  "\u2028line\u2029paragraph",
-  "abc\u05d0\u05d1\u05d2 123",
-  "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301",
-];
-const CONTROL = [
-  "nul\u0000byte",
-  "bell\u0007",
-  "\u001b[31mred\u001b[0m",
-  "\u001b]0;title\u0007",
-  "tab\there",
-  "line\nfeed",
-  "carriage\rreturn",
-  "c1\u009bcontrol",
-  "del\u007f",
-  "back\u0008space",
-  "form\u000cfeed",
-  "vertical\u000btab",
-];
-const FORMULA = [
-  "=cmd()",
-  '=HYPERLINK("http://evil.example")',
-  "+1+1",
-  "-2+3",
-  "@SUM(1)",
-  "\t=1+1",
-  "\r=1+1",
-  "%3D1",
-];
-const SQL = [
-  "' OR 1=1 --",
-  "'; DROP TABLE http_events; --",
-  "\\' UNION SELECT password FROM app_users --",
-  "{p0:String}",
-  "{p1:UInt8}",
-  "$$heredoc$$",
-  "`back`",
-  "/* comment */",
-];
-const LONG = ["x".repeat(8192), "%2e".repeat(2700), "\u{1f600}".repeat(2000)];
-const ODD = [
-  "\ud800",
-  "\udc00x",
-  "%00",
-  "%c0%af",
-  "..%2f..%2fetc%2fpasswd",
-  "../../etc/passwd",
-  "CON",
-  "-",
-  "--help",
-  "null",
-  "undefined",
-  "NaN",
-  "true",
-  "0",
-  "__proto__",
-  "constructor",
-  "toString",
-  "a:b or c:d",
-  "-ip:1.2.3.4",
-  '"quoted"',
-  "(bracket",
-  "x..y",
-  "*",
-  "?",
-  "#fragment",
-  "a&b=c&d",
-  "a+b c%20d",
-  "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}",
-  "\u0130stanbul",
-  "ﬃ",
-];
-
-/** Two hundred: each kind, and each again around an innocent word. */
-export const HOSTILE: readonly string[] = (() => {
-  const once = [
-    ...MARKUP,
-    ...DIRECTION,
-    ...CONTROL,
-    ...FORMULA,
-    ...SQL,
-    ...LONG,
-    ...ODD,
-  ];
-  const around = once.filter((text) => text.length < 4000).map((text, at) =>
-    at % 2 === 0 ? `word ${text}` : `${text} word`
-  );
-  const mixed = MARKUP.slice(0, 16).map((text, at) =>
-    `${text}${DIRECTION[at % DIRECTION.length]}${CONTROL[at % CONTROL.length]}`
-  );
-  return [...once, ...around, ...mixed].slice(0, 200);
-})();
-
-const HOST = `"><svg onload=document.title='${SIGN}'>`;
-const IP = "198.51.100.66";
-
-/** A request for each string, which stands in every field that a client writes. */
-async function seed(db: Database): Promise<void> {
-  const nowMs = Date.now() - 60_000;
-  await db.insertRows(
-    "http_events",
-    HOSTILE.map((text, at) => {
-      const sent = text.toWellFormed();
-      const cut = (length: number): string =>
-        sent.slice(0, length).toWellFormed();
-      return {
-        ts: timeText(nowMs - at * 100),
-        event_id: crypto.randomUUID(),
-        match: at % 4 === 0 ? "none" : "conn",
-        orphan_reason: "",
-        src_ip: at < 100 ? IP : `198.51.100.${at}`,
-        client_ip: IP,
-        ja4: at % 4 === 0 ? "" : "t13d1516h2_8daaf6152771_b186095e22b6",
-        sni: cut(255),
-        client_alpns: cut(255),
-        http_method: cut(64),
-        http_host: at < 20 ? HOST : cut(255),
-        url_path: sent,
-        url_query: sent,
-        user_agent: sent,
-        referrer: sent,
-        accept: sent,
-        accept_language: sent,
-        accept_encoding: sent,
-        content_type: sent,
-        sec_ch_ua: sent,
-        sec_ch_ua_platform: sent,
-        sec_fetch_site: sent,
-        sec_fetch_mode: sent,
-        sec_fetch_dest: sent,
-        header_order: sent,
-        status_code: 200,
-        url_scheme: "https",
-        http_version: cut(8),
-      };
-    }),
-  );
-  await db.insertRows(
-    "detections",
-    HOSTILE.slice(0, 90).map((text, at) => {
-      const sent = text.toWellFormed();
-      const cut = (length: number): string =>
-        sent.slice(0, length).toWellFormed();
-      return {
-        id: `D-HST${String(at).padStart(5, "0")}`,
-        first_seen: timeText(nowMs - 60_000),
-        last_seen: timeText(nowMs),
-        src_ip: IP,
-        ja4: "t13d1516h2_8daaf6152771_b186095e22b6",
-        http_host: cut(255),
-        severity: "high",
-        score: 0.9,
-        title: sent,
-        summary: sent,
-        tags: [cut(255)],
-        reasons: at % 2 === 0 ? "[{broken" : JSON.stringify([{
-          feature: sent,
-          value: 1,
-          p5: 0,
-          p50: 0,
-          p95: 1,
-          percentile: 99,
-          contribution: 0.5,
-          here: sent,
-          usual: sent,
-        }]),
-        rules: JSON.stringify([{ rule: sent, severity: "high", text: sent }]),
-        user_agent: sent,
-        campaign_id: cut(60),
-        model_id: sent,
-        rev: 1,
-      };
-    }),
-  );
-  await db.insertRows("triage_events", [{
-    ts: timeText(nowMs),
-    detection_id: "D-HST00000",
-    actor: MARKUP[1],
-    note: HOSTILE.slice(0, 60).join("\n").toWellFormed(),
-  }]);
-  await db.insertRows("pipeline_events", [{
-    ts: timeText(nowMs),
-    component: MARKUP[0],
-    event: MARKUP[1],
-    detail: MARKUP.join(" "),
-  }]);
-}
+import {
+  HOST,
+  HOSTILE,
+  IP,
+  seedHostile,
+  SIGN,
+} from "../support/hostile_strings.ts";
+import {
+  type Dashboard,
+  startDashboard,
+  WITH_BROWSER,
+} from "../support/journey.ts";
 
 Deno.test(
-  "two hundred hostile strings are text on every page",
+  "two hundred hostile strings are text on every page and in every export",
   WITH_BROWSER,
   async () => {
     assert.equal(HOSTILE.length, 200);
     await using dashboard = await startDashboard({ hours: 0 });
-    await seed(dashboard.db);
+    await seedHostile(dashboard.db);
     await using tab = await dashboard.tab({
       viewport: { width: 1440, height: 900 },
     });
@@ -283,6 +74,7 @@ Deno.test(
         `/hosts/${encodeURIComponent(HOST)}?from=-1h`,
         "/asn/64501?from=-1h",
         "/rules",
+        "/lists",
         "/health",
         ...[0, 1, 25, 33, 41, 60].map((at) =>
           `/detections/D-HST${String(at).padStart(5, "0")}`
@@ -303,7 +95,8 @@ Deno.test(
         `/detections?q=${sent}`,
         `/search?q=${sent}`,
         `/rules?query=${sent}`,
-      ][index % 6] ?? "";
+        `/lists?value=${sent}`,
+      ][index % 7] ?? "";
       const cookie = await dashboard.web.signIn("analyst");
       const answer = await dashboard.web.fetch(path, { headers: { cookie } });
       const html = shownOf(await answer.text());
@@ -324,8 +117,123 @@ Deno.test(
       text.includes("<img src=x onerror=") || text.includes("<script>"),
     );
     assert.match(text, /\\u\{(?:00|202e|1b|200b)\}/);
+
+    const cookie = await dashboard.web.signIn("analyst");
+    const exported = async (format: string): Promise<Response> => {
+      const file = await dashboard.web.post("/explore/export", {
+        q: "",
+        from: "-1h",
+        to: "",
+        cols: Object.keys(FIELDS).join(","),
+        format,
+      }, { cookie });
+      assert.equal(file.status, 200);
+      return file;
+    };
+    // A spreadsheet gets each as one cell that is no formula; what is invisible is seen as U+FFFD.
+    const [head, ...lines] = (await (await exported("csv")).text()).trimEnd()
+      .split("\n");
+    assert.equal(head, `"${Object.keys(FIELDS).join('","')}"`);
+    const cells = lines.map((line) =>
+      [...line.matchAll(/"((?:[^"]|"")*)"(?:,|$)/g)].map(([, cell = ""]) =>
+        cell.replaceAll('""', '"')
+      )
+    );
+    assert.equal(cells.length, HOSTILE.length);
+    for (const row of cells) {
+      assert.equal(row.length, Object.keys(FIELDS).length);
+      for (const cell of row) {
+        assert.doesNotMatch(cell, /^[=+\-@\t\r\n]/);
+        assert.equal(printable(cell), cell);
+      }
+    }
+    assert.deepEqual(
+      cells.map(([cell]) => cell).toSorted(),
+      HOSTILE.map((one) => asCell(one.toWellFormed())).toSorted(),
+    );
+    // Programs get them as they were sent.
+    const sent = (await dashboard.db.query<Record<string, string>>(
+      sql`SELECT ${
+        sql.trusted(
+          Object.entries(FIELDS).map(([id, column]) =>
+            `toString(${column}) AS \`${id}\``
+          ).join(", "),
+        )
+      } FROM http_events ORDER BY ts DESC`,
+    )).map((row) => JSON.stringify(row));
+    assert.deepEqual(
+      sent.map((row) => JSON.parse(row).ua).toSorted(),
+      HOSTILE.map((one) => one.toWellFormed()).toSorted(),
+    );
+    const ndjson = (await (await exported("ndjson")).text()).trimEnd();
+    assert.deepEqual(
+      ndjson.split("\n").map((line) => JSON.stringify(JSON.parse(line))),
+      sent,
+    );
+    const parquet = new Uint8Array(
+      await (await exported("parquet")).arrayBuffer(),
+    );
+    assert.deepEqual(await readParquet(dashboard, parquet), sent);
+    assert.deepEqual(tab.faults, []);
   },
 );
+
+/** Texts of requests that clients control, by the names of their columns in a file. */
+const FIELDS: Readonly<Record<string, string>> = {
+  ua: "user_agent",
+  method: "http_method",
+  host: "http_host",
+  path: "url_path",
+  query: "url_query",
+  referrer: "referrer",
+  sni: "sni",
+  alpn: "client_alpns",
+  http: "http_version",
+  headers: "header_order",
+};
+
+/** What a text becomes in a file for spreadsheets. */
+function asCell(text: string): string {
+  return `${/^[=+\-@\t\r\n]/.test(text) ? "'" : ""}${text}`.replaceAll(
+    // deno-lint-ignore no-control-regex -- what must not be there
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    "\ufffd",
+  );
+}
+
+/** Rows of a Parquet file as another reader of the format sees them: the store's, by way of a table. */
+async function readParquet(
+  { db, store }: Dashboard,
+  file: Uint8Array<ArrayBuffer>,
+): Promise<string[]> {
+  const columns = Object.keys(FIELDS).map((id) => `\`${id}\` String`);
+  await db.command(
+    sql`CREATE TABLE parquet_copy (at UInt32 DEFAULT rowNumberInAllBlocks(), ${
+      sql.trusted(columns.join(", "))
+    }) ENGINE = Memory`,
+  );
+  const url = new URL(store.url);
+  url.search = new URLSearchParams({
+    database: "ja4",
+    query: `INSERT INTO parquet_copy (${
+      Object.keys(FIELDS).map((id) => `\`${id}\``)
+    }) FORMAT Parquet`,
+  }).toString();
+  const answer = await fetch(url, {
+    method: "POST",
+    body: file,
+    headers: {
+      "x-clickhouse-user": "ja4",
+      "x-clickhouse-key": store.passwords.ja4,
+    },
+  });
+  assert.equal(answer.status, 200, await answer.text());
+  const rows = await db.query<Record<string, string>>(
+    sql`SELECT * EXCEPT at FROM parquet_copy ORDER BY at`,
+  );
+  await db.command(sql`DROP TABLE parquet_copy`);
+  return rows.map((row) => JSON.stringify(row));
+}
 
 /** A page without what it does not show as it is: the data of its islands, and fields, which hold what was typed. */
 function shownOf(html: string): string {

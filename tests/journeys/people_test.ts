@@ -1,6 +1,8 @@
 /**
  * What people say and the detector hears: keys on a value under the pointer or the cursor, the lists, a
  * verdict, and whom a detection is given to. Each from the page to the detector's next cycle.
+ *
+ * J6 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import * as v from "valibot";

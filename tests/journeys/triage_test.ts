@@ -1,6 +1,8 @@
 /**
  * Triage in a browser: the inbox by keys alone and by forms alone, bulk actions that touch what was
  * looked at, one detection from its explanation to its raw rows, and a rule born from a verdict.
+ *
+ * J3 to J6 and J14 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";

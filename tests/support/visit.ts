@@ -42,11 +42,14 @@ export async function visit(
 /** Rules broken on the page, each with where. */
 export async function axeFaults(page: Page): Promise<string[]> {
   // The protocol's evaluate is not under the page's policy, as a script element would be.
-  await page.evaluate(axe.source);
+  if (!await page.evaluate(() => "axe" in globalThis)) {
+    await page.evaluate(axe.source);
+  }
   return await page.evaluate(async (tags) => {
     const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
     const { violations } = await axe.run(document, {
       runOnly: { type: "tag", values: tags },
+      resultTypes: ["violations"],
     });
     return violations.map(({ id, nodes }) =>
       `${id}: ${nodes.map((node) => node.html).join(" | ")}`
