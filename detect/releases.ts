@@ -58,17 +58,18 @@ export async function recogniseReleases(
   if (ja4s.length === 0) return [];
   const candidates = await db.query<Candidate>(
     sql`
-SELECT ja4, ua_family, argMax(ua_version, networks) AS ua_version, min(first_seen) AS first_seen,
+SELECT ja4, ua_family, argMax(version, senders) AS ua_version, min(first_ts) AS first_seen,
   toUInt32(uniqArray(all_networks)) AS networks, sum(assets) / sum(requests) AS asset_share,
-  groupArray((kind_key, stable_order, networks)) AS orders
+  groupArray((kind_key, stable_order, senders)) AS orders
 FROM (
-  SELECT ja4, toString(ua_family) AS ua_family, ua_version, concat(ua_family, toString(intDiv(ua_version, 20)), '|', kind) AS kind_key,
-    stable_order, toUnixTimestamp64Micro(min(ts)) AS first_seen, uniq(network) AS networks,
+  SELECT ja4, toString(ua_family) AS ua_family, ua_version AS version,
+    concat(ua_family, toString(intDiv(ua_version, 20)), '|', kind) AS kind_key,
+    stable_order, toUnixTimestamp64Micro(min(ts)) AS first_ts, uniq(network) AS senders,
     groupUniqArray(1000)(network) AS all_networks, sum(is_asset) AS assets, count() AS requests
   FROM client_facts
   WHERE ja4 IN ${ja4s} AND ${within(context.span)}
-  GROUP BY ja4, ua_family, ua_version, kind_key, stable_order
-  ORDER BY networks DESC LIMIT 2000
+  GROUP BY ja4, ua_family, version, kind_key, stable_order
+  ORDER BY senders DESC LIMIT 2000
 )
 GROUP BY ja4, ua_family`,
     {
