@@ -203,6 +203,30 @@ Deno.test("RULES have distinct names and numbers", () => {
   assert.equal(new Set(RULES.map(({ id }) => id)).size, RULES.length);
 });
 
+Deno.test("RULES and FEATURES are those of docs/detection.md: number, severity, technique, label", async () => {
+  const document = await Deno.readTextFile(
+    new URL("../docs/detection.md", import.meta.url),
+  );
+  const cells = document.split("\n").filter((line) => line.startsWith("|"))
+    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  assert.deepEqual(
+    cells.filter(([id]) => /^R\d+$/.test(id ?? ""))
+      .map(([id, name, severity, mitre]) => [id, name, severity, mitre]),
+    RULES.map(({ id, name, severity, mitre = "" }) => [
+      id,
+      `\`${name}\``,
+      severity,
+      mitre,
+    ]),
+  );
+  const names = new Set(FEATURES.map(({ name }) => `\`${name}\``));
+  assert.deepEqual(
+    cells.filter(([name]) => names.has(name ?? ""))
+      .map(([name, label, unit]) => [name, label, unit]),
+    FEATURES.map(({ name, label, unit }) => [`\`${name}\``, label, unit]),
+  );
+});
+
 Deno.test("hits() makes hostile text visible", () => {
   const facts = windowFacts({
     ua_family: "curl",

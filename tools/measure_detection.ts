@@ -7,7 +7,7 @@
  *     deno run -A tools/measure_detection.ts --unfamiliar 301 302 303 # other people, site and bots
  *     deno run -A tools/measure_detection.ts --sparse 201 202 203     # a third of the people, rough
  *     deno run -A tools/measure_detection.ts --unfamiliar --labels 200 301 302 # after a simulated review
- *     deno run -A tools/measure_detection.ts --unfamiliar --requests-only 301  # the applicative model alone
+ *     deno run -A tools/measure_detection.ts --unfamiliar --requests-only 301  # and by the applicative model alone
  *     deno task measure                                               # all of these, into docs/detection.md
  *
  * With --labels, an oracle answers the review queue, batch by batch; windows of actors that were
@@ -23,7 +23,7 @@
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { detectorOptions, schema } from "../detect/config.ts";
-import { Detector } from "../detect/detector.ts";
+import { Detector, type DetectorOptions } from "../detect/detector.ts";
 import { Random } from "../detect/random.ts";
 import { writeLabel } from "../detect/review.ts";
 import { writeQueue } from "../detect/review_queue.ts";
@@ -90,20 +90,31 @@ export interface Labelled extends Scored {
   readonly truth: Label;
 }
 
-/** Options of a measurement. */
+/** What is measured of a draw. */
 export interface MeasureOptions {
   readonly kind: Kind;
   /** Labels that a simulated review gives; 0 for none. */
   readonly labels: number;
-  /** Whether the applicative model scores every window. */
+  /** Whether the applicative model is measured too, as it scores every window. */
   readonly requestsOnly: boolean;
 }
 
-/** Scores one draw in a store of its own, by the real correlator and detector. */
+/** Windows of one draw, judged in several ways. */
+export interface Draw {
+  /** Every window, without a label. */
+  readonly plain: Labelled[];
+  /** By the applicative model alone; empty if not asked for. */
+  readonly requestsOnly: Labelled[];
+  /** Windows of actors that nobody labelled, before and after the review; empty if not asked for. */
+  readonly before: Labelled[];
+  readonly after: Labelled[];
+}
+
+/** Judges one draw in a store of its own, by the real correlator and detector. */
 export async function measure(
   seed: number,
   { kind, labels, requestsOnly }: MeasureOptions,
-): Promise<Labelled[]> {
+): Promise<Draw> {
   const traffic = trafficOf(seed, kind);
   const events = await joinTraffic(traffic);
   await using store = await startTemporaryStore();
@@ -116,18 +127,15 @@ export async function measure(
     from = batch.reduce((least, { ts }) => Math.min(least, ts), from);
     await db.insert("http_events", httpEventColumns(batch), batch.length);
   }
-  const detector = new Detector(db, {
-    ...detectorOptions(v.parse(schema, {})),
-    ...(requestsOnly
-      ? { models: new Set(["applicative", "declared", "app"] as const) }
-      : {}),
-  });
   const whole = {
     from: Math.floor(from / HOUR_US) * HOUR_US as UnixMicros,
     to: END + 1 as UnixMicros,
   };
-  const score = async () => {
+  const options = detectorOptions(v.parse(schema, {}));
+  const score = async (changed: Partial<DetectorOptions> = {}) => {
+    const detector = new Detector(db, { ...options, ...changed });
     await detector.learn(whole);
+    for (const table of RESULTS) await db.command(sql`TRUNCATE TABLE ${table}`);
     await detector.score(whole, { now: Date.now() * 1000 as UnixMicros });
     return withTruth(
       await db.query<Scored>(
@@ -139,11 +147,29 @@ FROM scores FINAL WHERE model != '' OR traffic_class = 'verified' OR alert`,
       traffic.labels,
     );
   };
-  const before = await score();
-  if (labels === 0) return before;
-  const labelled = await review(db, before, labels);
-  return (await score()).filter(({ truth }) => !labelled.has(truth.actor));
+  const byRequests = requestsOnly
+    ? await score({ models: new Set(["applicative", "declared", "app"]) })
+    : [];
+  const plain = await score();
+  if (labels === 0) {
+    return { plain, requestsOnly: byRequests, before: [], after: [] };
+  }
+  const seen = await review(db, plain, labels);
+  const unseen = ({ truth }: Labelled) => !seen.has(truth.actor);
+  return {
+    plain,
+    requestsOnly: byRequests,
+    before: plain.filter(unseen),
+    after: (await score()).filter(unseen),
+  };
 }
+
+/** What a detector found, which the next one is not to see. */
+const RESULTS = [
+  sql`scores`,
+  sql`detections`,
+  sql`campaigns`,
+] as const;
 
 /** Answers the review queue by the truth, until there are so many labels. Returns the actors that were seen. */
 async function review(
@@ -347,49 +373,56 @@ async function run(): Promise<void> {
     labels: Number(values.labels),
     requestsOnly: values["requests-only"] ?? false,
   };
-  const draws: Labelled[][] = [];
+  const draws: Draw[] = [];
   for (const seed of positionals.length > 0 ? positionals : ["201"]) {
-    const rows = await measure(Number(seed), options);
-    print({ seed: Number(seed), ...judge(rows) });
-    draws.push(rows);
+    draws.push(await measure(Number(seed), options));
+    tell(Number(seed), draws.at(-1) as Draw);
   }
-  print(summarise(draws));
+  for (const way of WAYS) {
+    const rows = draws.map((draw) => draw[way]);
+    if (rows.some(({ length }) => length > 0)) {
+      print({ way, ...summarise(rows) });
+    }
+  }
 }
 
-/** A column of the document's table. */
-interface Run extends MeasureOptions {
-  readonly title: string;
-  readonly seeds: readonly number[];
-}
+const WAYS = ["plain", "requestsOnly", "before", "after"] as const;
 
-const PLAIN = { labels: 0, requestsOnly: false } as const;
+/** A line for each way in which the draw was judged. */
+function tell(seed: number, draw: Draw): void {
+  for (const way of WAYS) {
+    if (draw[way].length > 0) print({ seed, way, ...judge(draw[way]) });
+  }
+}
 
 /** Draws that nothing was tuned on. */
-const RUNS: readonly Run[] = [
-  { ...PLAIN, title: "as generated", kind: "plain", seeds: [201, 202, 203] },
-  { ...PLAIN, title: "rough", kind: "rough", seeds: [201, 202, 203] },
-  { ...PLAIN, title: "sparse", kind: "sparse", seeds: [201, 202, 203] },
-  {
-    ...PLAIN,
-    title: "unfamiliar",
-    kind: "unfamiliar",
-    seeds: [301, 302, 303, 304, 305, 306],
-  },
-  {
-    ...PLAIN,
-    title: "unfamiliar, 200 labels",
-    kind: "unfamiliar",
-    labels: 200,
-    seeds: [301, 302, 303],
-  },
-  {
-    ...PLAIN,
-    title: "unfamiliar, requests only",
-    kind: "unfamiliar",
-    requestsOnly: true,
-    seeds: [301, 302, 303],
-  },
-];
+const RUNS:
+  readonly (MeasureOptions & { readonly seeds: readonly number[] })[] = [
+    ...(["plain", "rough", "sparse"] as const).map((kind) => ({
+      kind,
+      labels: 0,
+      requestsOnly: false,
+      seeds: [201, 202, 203],
+    })),
+    {
+      kind: "unfamiliar",
+      labels: 200,
+      requestsOnly: true,
+      seeds: [301, 302, 303, 304, 305, 306],
+    },
+  ];
+
+/** A column of the document's table. */
+interface Column extends ReturnType<typeof summarise> {
+  readonly title: string;
+  /** Area under precision-recall of the worst draw. */
+  readonly worst: number;
+}
+
+function columnOf(title: string, draws: readonly Labelled[][]): Column {
+  const areas = draws.map((rows) => judge(rows)["pr_auc"] as number);
+  return { title, worst: Math.min(...areas), ...summarise(draws) };
+}
 
 const ROWS: Readonly<Record<string, string>> = {
   windows: "windows a draw",
@@ -409,12 +442,21 @@ const END_MARK = "<!-- end of measured -->";
 
 /** Measures all runs and puts the tables between the marks of docs/detection.md. */
 async function writeDocument(): Promise<void> {
-  const found: ReturnType<typeof summarise>[] = [];
-  for (const { title, seeds, ...options } of RUNS) {
-    const draws: Labelled[][] = [];
-    for (const seed of seeds) draws.push(await measure(seed, options));
-    found.push(summarise(draws));
-    print({ title, ...found.at(-1) });
+  const columns: Column[] = [];
+  for (const { seeds, ...options } of RUNS) {
+    const draws: Draw[] = [];
+    for (const seed of seeds) {
+      draws.push(await measure(seed, options));
+      tell(seed, draws.at(-1) as Draw);
+    }
+    for (const way of WAYS) {
+      const rows = draws.map((draw) => draw[way]);
+      if (rows.every(({ length }) => length === 0)) continue;
+      const title = `${
+        options.kind === "plain" ? "as generated" : options.kind
+      }${TITLES[way]}, ${seeds[0]}-${seeds.at(-1)}`;
+      columns.push(columnOf(title, rows));
+    }
   }
   const path = new URL("../docs/detection.md", import.meta.url);
   const text = await Deno.readTextFile(path);
@@ -423,13 +465,20 @@ async function writeDocument(): Promise<void> {
   if (tail === undefined) throw new Error("docs/detection.md has no marks");
   await Deno.writeTextFile(
     path,
-    `${head}${BEGIN}\n${tablesOf(found)}\n${END_MARK}${tail}`,
+    `${head}${BEGIN}\n${tablesOf(columns)}\n${END_MARK}${tail}`,
   );
 }
 
-function tablesOf(found: readonly ReturnType<typeof summarise>[]): string {
+const TITLES: Readonly<Record<typeof WAYS[number], string>> = {
+  plain: "",
+  requestsOnly: ", by requests alone",
+  before: ", actors not labelled",
+  after: ", the same after 200 labels",
+};
+
+function tablesOf(columns: readonly Column[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const cell = (name: string, one: ReturnType<typeof summarise>) => {
+  const cell = (name: string, one: Column) => {
     const mean = one.mean[name] ?? 0;
     if (name.endsWith("windows")) return mean.toFixed(0);
     const [low, high] = one.interval[name] ?? [];
@@ -438,27 +487,26 @@ function tablesOf(found: readonly ReturnType<typeof summarise>[]): string {
       : `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
   };
   const groups = (of: "recall_at_1pct_fpr" | "false_alarms", title: string) => {
-    const names = [...new Set(found.flatMap((one) => Object.keys(one[of])))];
+    const names = [...new Set(columns.flatMap((one) => Object.keys(one[of])))];
     return [
       "",
-      line([title, ...RUNS.map((run) => run.title)]),
-      line(["---", ...RUNS.map(() => "---")]),
+      line([title, ...columns.map((one) => one.title)]),
+      line(["---", ...columns.map(() => "---")]),
       ...names.sort().map((name) =>
-        line([name, ...found.map((one) => one[of][name]?.toFixed(3) ?? "")])
+        line([name, ...columns.map((one) => one[of][name]?.toFixed(3) ?? "")])
       ),
     ];
   };
   return [
-    line([
-      "mean over draws",
-      ...RUNS.map(({ title, seeds }) =>
-        `${title}, ${seeds[0]}-${seeds.at(-1)}`
-      ),
-    ]),
-    line(["---", ...RUNS.map(() => "---")]),
+    line(["mean over draws", ...columns.map(({ title }) => title)]),
+    line(["---", ...columns.map(() => "---")]),
     ...Object.entries(ROWS).map(([name, label]) =>
-      line([label, ...found.map((one) => cell(name, one))])
+      line([label, ...columns.map((one) => cell(name, one))])
     ),
+    line([
+      "worst area of a draw",
+      ...columns.map(({ worst }) => worst.toFixed(3)),
+    ]),
     ...groups(
       "recall_at_1pct_fpr",
       "bots above the score that 1 % of the rest reach",
