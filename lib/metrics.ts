@@ -42,7 +42,11 @@ export function createRegistry(component: string): Registry {
 export interface HealthOptions {
   /** `address:port`, where port 0 takes a free one, or `unix:/path`. */
   readonly listen: string;
-  readonly registry: Registry;
+  /** A registry, or what answers like one. */
+  readonly registry: {
+    metrics(): Promise<string>;
+    readonly contentType: string;
+  };
   /** Empty when ready, else why not, one sentence each. */
   readonly notReady: () => readonly string[] | Promise<readonly string[]>;
   /** What a part does when it is asked by POST, by path; the answer is its text. */
@@ -121,11 +125,14 @@ export async function askHealth(
     })
     : undefined;
   const response = await fetch(
-    `http://${client === undefined ? listen : "localhost"}${endpoint}`,
+    `http://${client === undefined ? listen : LOOPBACK}${endpoint}`,
     { signal, redirect: "manual", ...client === undefined ? {} : { client } },
   );
   return { ok: response.ok, text: await response.text() };
 }
+
+/** The host that a request over a socket names: its own permission of the net has to cover it. */
+const LOOPBACK = "127.0.0.1";
 
 async function respond(
   request: Request,

@@ -52,7 +52,8 @@ export async function bundle(out: string): Promise<void> {
   await writeFlags(out);
 }
 
-async function bundleFile(entry: string, output: string): Promise<void> {
+/** Writes a program and all that it imports as one file. */
+export async function bundleFile(entry: string, output: string): Promise<void> {
   const { success, errors, outputFiles } = await Deno.bundle({
     entrypoints: [`${ROOT}${entry}`],
     outputPath: output,

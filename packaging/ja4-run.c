@@ -104,7 +104,7 @@ static void add_script(const char *name)
 
 static int is_passed(const char *variable)
 {
-    if (strncmp(variable, "JA4_", 4) == 0)
+    if (strncmp(variable, "JA4_", 4) == 0 || strncmp(variable, "OTEL_", 5) == 0)
         return 1;
     for (size_t index = 0; index < sizeof passed / sizeof *passed; index++) {
         size_t length = strlen(passed[index]);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Shell, SHELLS } from "../ctl/completion.ts";
 import { PROGRAMS } from "./programs.ts";
 
 /** RPMs, by what follows `ja4-platform-`; the module is a package of its own name. */
@@ -36,21 +37,41 @@ export interface Entry {
   readonly kind?: "license" | "doc";
 }
 
+/** Name of a program's command. */
+export function commandName(program: string): string {
+  return program.startsWith("ja4") ? program : `ja4-${program}`;
+}
+
 const SHARE = "/usr/share/ja4-platform";
 const LIBEXEC = "/usr/libexec/ja4-platform";
 const UNITS = "/usr/lib/systemd/system";
 
-/** Parts with a unit and a file of configuration. */
+/** Parts with a package of their own. */
 const PARTS = ["capture", "correlate", "detect", "web", "store"] as const;
 
-/** Owner of each part's configuration: root writes, the part reads. */
-const READER: Readonly<Record<typeof PARTS[number], string>> = {
-  capture: "ja4-capture",
-  correlate: "ja4",
-  detect: "ja4",
-  web: "ja4-web",
-  store: "ja4-store",
+/** Daemons, with the package of each and the group that reads its configuration. */
+const DAEMONS: readonly {
+  readonly name: string;
+  readonly package: PackageName;
+  readonly reader: string;
+}[] = [
+  { name: "capture", package: "capture", reader: "ja4-capture" },
+  { name: "correlate", package: "correlate", reader: "ja4" },
+  { name: "detect", package: "detect", reader: "ja4" },
+  { name: "web", package: "web", reader: "ja4-web" },
+  { name: "store", package: "store", reader: "ja4-store" },
+  { name: "metrics", package: "common", reader: "ja4-metrics" },
+];
+
+/** Where each shell looks for completions. */
+const COMPLETIONS: Readonly<Record<Shell, string>> = {
+  bash: "/usr/share/bash-completion/completions/ja4ctl",
+  zsh: "/usr/share/zsh/site-functions/_ja4ctl",
+  fish: "/usr/share/fish/vendor_completions.d/ja4ctl.fish",
 };
+
+/** What runs at a time of its own, where it is enabled. */
+const TIMERS = ["reference", "backup"] as const;
 
 /** RPM that holds a folder of the share folder. */
 function packageOf(folder: string): PackageName {
@@ -97,36 +118,52 @@ export const LAYOUT: readonly Entry[] = [
     file(packageOf(part), `${SHARE}/flags/${name}`, `dist/share/flags/${name}`),
     {
       package: packageOf(part),
-      path: `/usr/bin/${name.startsWith("ja4") ? name : `ja4-${name}`}`,
+      path: `/usr/bin/${commandName(name)}`,
       link: `../libexec/ja4-platform/ja4-run`,
       mode: "0777",
     },
     file(
       packageOf(part),
-      `/usr/share/man/man8/${
-        name.startsWith("ja4") ? name : `ja4-${name}`
-      }.8.gz`,
+      `/usr/share/man/man8/${commandName(name)}.8.gz`,
       `dist/man/${name}.8.gz`,
     ),
   ]),
-  ...PARTS.flatMap((part): Entry[] => [
+  ...DAEMONS.flatMap(({ name, package: part, reader }): Entry[] => [
     file(
       part,
-      `${UNITS}/ja4-${part}.service`,
-      `packaging/systemd/ja4-${part}.service`,
+      `${UNITS}/ja4-${name}.service`,
+      `packaging/systemd/ja4-${name}.service`,
     ),
     {
       ...file(
         part,
-        `/etc/ja4-platform/${part}.toml`,
-        `packaging/config/${part}.toml`,
+        `/etc/ja4-platform/${name}.toml`,
+        `packaging/config/${name}.toml`,
         "0640",
       ),
       owner: "root",
-      group: READER[part],
+      group: reader,
       config: true,
     },
   ]),
+  ...TIMERS.flatMap((name) =>
+    ["service", "timer"].map((kind) =>
+      file(
+        "common",
+        `${UNITS}/ja4ctl-${name}.${kind}`,
+        `packaging/systemd/ja4ctl-${name}.${kind}`,
+      )
+    )
+  ),
+  file(
+    "correlate",
+    `${UNITS}/ja4-correlate.socket`,
+    "packaging/systemd/ja4-correlate.socket",
+  ),
+  ...SHELLS.map((shell) =>
+    file("common", COMPLETIONS[shell], `dist/completions/${shell}`)
+  ),
+  file("common", `${SHARE}/monitoring`, "packaging/monitoring"),
   file("common", `${UNITS}/ja4.target`, "packaging/systemd/ja4.target"),
   folder("common", `${UNITS}/ja4-.service.d`),
   file(

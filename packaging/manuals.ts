@@ -2,7 +2,9 @@
 import { ensureEmpty } from "./files.ts";
 import { VERSION } from "../lib/version.ts";
 import { ROOT } from "./bundle.ts";
+import { commandName } from "./layout.ts";
 import { PROGRAMS } from "./programs.ts";
+import { SHELLS } from "../ctl/completion.ts";
 import { run } from "./run.ts";
 
 /** Writes NAME.8.gz of every program to `folder`. */
@@ -17,13 +19,28 @@ export async function writeManuals(folder: string): Promise<void> {
       `${ROOT}${source}`,
       "--help",
     ], { cwd: ROOT, env: { JA4_PACKAGED: "1" } });
-    const command = name.startsWith("ja4") ? name : `ja4-${name}`;
-    await writePacked(`${folder}/${name}.8`, manual(command, help));
+    await writePacked(`${folder}/${name}.8`, manual(commandName(name), help));
   }
   const module = await run(Deno.execPath(), ["task", "--quiet", "manual"], {
     cwd: ROOT,
   });
   await writePacked(`${folder}/mod_reqin_log.8`, module);
+}
+
+/** Writes the completions of ja4ctl for each shell to `folder`. */
+export async function writeCompletions(folder: string): Promise<void> {
+  await ensureEmpty(folder);
+  for (const shell of SHELLS) {
+    const script = await run(Deno.execPath(), [
+      "run",
+      "-A",
+      "--quiet",
+      `${ROOT}ctl/main.ts`,
+      "completion",
+      shell,
+    ]);
+    await Deno.writeTextFile(`${folder}/${shell}`, script);
+  }
 }
 
 async function writePacked(path: string, text: string): Promise<void> {

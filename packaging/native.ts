@@ -2,9 +2,13 @@
 import { ROOT } from "./bundle.ts";
 import { run } from "./run.ts";
 
-/** The launcher, static: it runs on every release. */
-export async function buildLauncher(output: string): Promise<void> {
+/** The launcher, static: it runs on every release. `folders`: where it looks, for tests. */
+export async function buildLauncher(
+  output: string,
+  folders: Readonly<Partial<Record<"LIBEXEC" | "SHARE" | "ETC", string>>> = {},
+): Promise<void> {
   await run("gcc", [
+    ...Object.entries(folders).map(([name, path]) => `-D${name}="${path}"`),
     "-std=gnu11",
     "-O2",
     "-static",

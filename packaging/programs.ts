@@ -104,6 +104,15 @@ export const PROGRAMS: readonly PackagedProgram[] = [
     v8: ["--jitless", heap(512)],
   },
   {
+    name: "metrics",
+    folder: "ctl",
+    entry: "ctl/metrics.ts",
+    output: "metrics.js",
+    permissions: "metrics",
+    daemon: true,
+    v8: [heap(128)],
+  },
+  {
     name: "ja4ctl",
     folder: "ctl",
     entry: "ctl/main.ts",

@@ -1,5 +1,5 @@
 /**
- * `deno task rpm [--dist el9]... [--fast] [--without store] [--out FOLDER]`: the RPMs, from what is
+ * `deno task rpm [--dist el9]... [--fast] [--without store] [--sign KEY] [--out FOLDER]`: the RPMs, from what is
  * built here. The same sources, tools and arguments give the same bytes.
  *
  * @module
@@ -13,9 +13,11 @@ import { bundle, ROOT } from "./bundle.ts";
 import { copy, ensureEmpty } from "./files.ts";
 import { filesLine, LAYOUT, PACKAGES } from "./layout.ts";
 import { buildLauncher, buildModule, buildPolicy } from "./native.ts";
-import { writeManuals } from "./manuals.ts";
+import { writeCompletions, writeManuals } from "./manuals.ts";
 import { chdbLibrary, writeBill } from "./bill.ts";
 import { run } from "./run.ts";
+import { signRpms } from "./sign.ts";
+import { sourcesDigest } from "./stamp.ts";
 
 /** Enterprise Linux releases that packages are made for. */
 const DISTS = ["el8", "el9", "el10"] as const;
@@ -30,20 +32,25 @@ interface Options {
   /** Without the embedded database, which is most of the bytes. */
   readonly withStore: boolean;
   readonly out: string;
+  /** Takes what an earlier run has bundled where the sources are the same. @default false */
+  readonly reuse?: boolean;
+  /** Key of gpg's to sign with. */
+  readonly sign?: string | undefined;
 }
 
 /** Builds everything; returns the packages' paths. */
 export async function buildRpms(options: Options): Promise<string[]> {
   const work = `${ROOT}dist`;
   await Deno.mkdir(work, { recursive: true });
-  await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
-  await bundle(`${work}/share`);
-  await buildLauncher(`${work}/ja4-run`);
-  await buildModule(`${work}/mod_reqin_log.so`);
-  await buildPolicy(work);
-  await writeManuals(`${work}/man`);
+  const stamp = `${work}/sources.sha256`;
+  const digest = await sourcesDigest();
+  const built = await Deno.readTextFile(stamp).catch(() => "");
+  if (options.reuse !== true || built !== digest) {
+    await Deno.writeTextFile(stamp, "");
+    await makeProducts(work);
+    await Deno.writeTextFile(stamp, digest);
+  }
   const { denoVersion, chdbVersion } = await writeBill(work);
-  await Deno.copyFile(Deno.execPath(), `${work}/deno`);
   const source = await makeSource(work, options.withStore);
   const packages: string[] = [];
   for (const dist of options.dists) {
@@ -72,7 +79,20 @@ export async function buildRpms(options: Options): Promise<string[]> {
     packages.push(...await moveRpms(`${top}/RPMS`, folder));
     await Deno.remove(top, { recursive: true });
   }
+  if (options.sign !== undefined) await signRpms(packages, options.sign);
   return packages;
+}
+
+/** Everything that is packed, but for the bill of materials. */
+async function makeProducts(work: string): Promise<void> {
+  await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
+  await bundle(`${work}/share`);
+  await buildLauncher(`${work}/ja4-run`);
+  await buildModule(`${work}/mod_reqin_log.so`);
+  await buildPolicy(work);
+  await writeManuals(`${work}/man`);
+  await writeCompletions(`${work}/completions`);
+  await Deno.copyFile(Deno.execPath(), `${work}/deno`);
 }
 
 function defines(values: Readonly<Record<string, string>>): string[] {
@@ -154,6 +174,7 @@ function parseOptions(args: string[]): Options {
         dist: { type: "string", multiple: true },
         fast: { type: "boolean", default: false },
         without: { type: "string", multiple: true },
+        sign: { type: "string" },
         out: { type: "string", default: `${ROOT}dist/rpm` },
       },
     });
@@ -172,13 +193,14 @@ function parseOptions(args: string[]): Options {
       fast: values.fast,
       withStore: without.length === 0,
       out: values.out,
+      sign: values.sign,
     };
   } catch (thrown) {
     throw new FatalError(
       "usage",
       `${
         (thrown as Error).message
-      }\nUsage: deno task rpm [--dist el8|el9|el10]... [--fast] [--without store] [--out FOLDER]`,
+      }\nUsage: deno task rpm [--dist el8|el9|el10]... [--fast] [--without store] [--sign KEY] [--out FOLDER]`,
       { cause: thrown },
     );
   }

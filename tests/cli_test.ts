@@ -19,6 +19,7 @@ const PROGRAMS: Readonly<Record<string, { file: string; listen?: string }>> = {
   detect: { file: "detect/main.ts", listen: "health" },
   web: { file: "web/main.ts", listen: "web" },
   store: { file: "store/main.ts", listen: "store" },
+  metrics: { file: "ctl/metrics.ts", listen: "metrics" },
   migrate: { file: "store/migrate.ts" },
   fingerprint: { file: "capture/fingerprint.ts" },
   join: { file: "correlate/join_files.ts" },

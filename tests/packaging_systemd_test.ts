@@ -5,7 +5,11 @@
 import assert from "node:assert/strict";
 import { eventually, needs } from "../lib/testing.ts";
 import { buildRpms } from "../packaging/rpm.ts";
+import { parseMetrics } from "../ctl/samples.ts";
+import { metricsReference } from "../tools/documents/metrics.ts";
 import { Container, noContainer } from "./support/container.ts";
+
+const ROOT = new URL("../", import.meta.url).pathname;
 
 const obstacle = noContainer();
 
@@ -22,6 +26,43 @@ const EXPOSURE: Readonly<Record<Part, number>> = {
   detect: 1.0,
   web: 1.0,
   store: 1.0,
+};
+
+/**
+ * What each unit refuses someone who has taken over its process and is bound by no permission of Deno:
+ * the attempts of support/escape_probes.ts that must fail all the same.
+ */
+const UNIT_REFUSES = [
+  "read /etc/shadow",
+  "read /root",
+  "write to /etc",
+  "write to the programs",
+  "start a program",
+  "start a shell by node",
+  "signal init",
+  "read /etc/shadow in a worker",
+] as const;
+const PART_REFUSES: Readonly<Record<Part, readonly string[]>> = {
+  // No internet protocol at all.
+  capture: [
+    "read the dashboard's password of another account",
+    "read the drawn passwords",
+    "connect to another host",
+    "connect to the address of cloud metadata",
+    "listen on all addresses",
+    "connect to a service of the loopback",
+    "resolve a name",
+  ],
+  correlate: [
+    "read the dashboard's password of another account",
+    "read the drawn passwords",
+  ],
+  detect: [
+    "read the dashboard's password of another account",
+    "read the drawn passwords",
+  ],
+  web: ["read the drawn passwords"],
+  store: ["read the dashboard's password of another account"],
 };
 
 const HTTPD_CONF = `ServerRoot /root/httpd
@@ -124,6 +165,7 @@ Deno.test({
       dists: ["el9"],
       fast: true,
       withStore: true,
+      reuse: true,
       out: await Deno.makeTempDir({ prefix: "ja4-rpm-" }),
     });
     await using container = await Container.boot();
@@ -180,6 +222,18 @@ Deno.test({
       await host.must("apache2 -f /root/httpd/httpd.conf -k start");
     });
 
+    await step("logs reach the journal with their priority", async () => {
+      const lines = await host.must(
+        "journalctl --no-pager -o json --output-fields=PRIORITY,MESSAGE -u ja4-correlate",
+      );
+      const entries = lines.trim().split("\n").map((line) => JSON.parse(line))
+        .filter(({ MESSAGE }) => String(MESSAGE).startsWith("{"));
+      const info = entries.find(({ MESSAGE }) =>
+        JSON.parse(MESSAGE).message === "Ready"
+      );
+      assert.equal(info?.PRIORITY, "6");
+    });
+
     await step("real traffic reaches the dashboard", async () => {
       await host.visit(5, "/first");
       await host.joined(5, "/first");
@@ -228,6 +282,62 @@ Deno.test({
       }
     });
 
+    await step("a daemon that was taken over is held by its unit", async () => {
+      await Deno.copyFile(
+        `${ROOT}tests/support/escape_probes.ts`,
+        `${container.root}/usr/lib/escape_probes.ts`,
+      );
+      // Without a permission of Deno's: only the launcher, the user and the unit are left.
+      await host.must(`set -e
+        ln -s /usr/lib/escape_probes.ts /usr/share/ja4-platform/programs/probe
+        mkdir -p /run/systemd/system/ja4-probe.service.d`);
+      for (const part of PARTS) {
+        await host.must(`set -e
+          unit=/run/systemd/system/ja4-probe.service
+          { echo --allow-all; grep -e --v8-flags /usr/share/ja4-platform/flags/${part}; } >/usr/share/ja4-platform/flags/probe
+          sed 's|^ExecStart=.*|ExecStart=/usr/libexec/ja4-platform/ja4-run probe|; /Directory/d' /usr/lib/systemd/system/ja4-${part}.service >$unit
+          cp /usr/lib/systemd/system/ja4-${part}.service.d/*.conf $unit.d/ 2>/dev/null || :
+          printf '[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nStandardOutput=truncate:/run/probe.json\nStandardError=null\n' >$unit.d/90-probe.conf
+          systemctl daemon-reload; systemctl start ja4-probe`);
+        const results = JSON.parse(await host.must("cat /run/probe.json"));
+        for (const attempt of [...UNIT_REFUSES, ...PART_REFUSES[part]]) {
+          assert.notEqual(results[attempt], "done", `${part}: ${attempt}`);
+          assert.notEqual(results[attempt], undefined, attempt);
+        }
+        // The probe itself works: what is not the unit's to refuse is done.
+        assert.equal(results["read /etc/passwd"], "done", part);
+      }
+      await host.must(
+        "rm -r /run/systemd/system/ja4-probe.service*; systemctl daemon-reload; rm /usr/share/ja4-platform/*/probe",
+      );
+    });
+
+    await step(
+      "all metrics on one address, as docs/metrics.md lists them",
+      async () => {
+        const text = await host.must(
+          "curl -s --max-time 10 http://127.0.0.1:9465/metrics",
+        );
+        for (const part of ["capture", "correlate", "detect", "web"]) {
+          assert.match(
+            text,
+            new RegExp(`^ja4_up\\{component="${part}"\\} 1$`, "m"),
+          );
+        }
+        const path = `${ROOT}docs/metrics.md`;
+        const now = metricsReference(parseMetrics(text));
+        if (Deno.env.get("JA4_TEST_UPDATE") === "1") {
+          await Deno.writeTextFile(path, now);
+        }
+        assert.equal(now, await Deno.readTextFile(path));
+        const status = await host.must("ja4ctl status --json");
+        for (const line of status.trim().split("\n")) {
+          const { name, state } = JSON.parse(line);
+          assert.equal(state, "ready", name);
+        }
+      },
+    );
+
     await step("a stranger cannot write to the sockets", async () => {
       for (const name of ["http", "network"]) {
         const type = name === "http" ? "SOCK_DGRAM" : "SOCK_STREAM";
@@ -251,6 +361,14 @@ Deno.test({
       await host.visit(5, "/while-away");
       await host.must("systemctl start ja4-store");
       await host.joined(5, "/while-away");
+    });
+
+    await step("the timers' work: reference data and a backup", async () => {
+      await host.must("systemctl start ja4ctl-reference ja4ctl-backup");
+      await host.must("ls /var/lib/ja4-platform/backup/ja4-*.manifest.json");
+      await host.must(
+        "systemctl enable --now --quiet ja4ctl-reference.timer ja4ctl-backup.timer",
+      );
     });
 
     await step("a hung process is restarted by the watchdog", async () => {

@@ -8,6 +8,7 @@ import { PROGRAMS } from "../packaging/programs.ts";
 import { buildRpms } from "../packaging/rpm.ts";
 import { manual } from "../packaging/manuals.ts";
 import { run } from "../packaging/run.ts";
+import { isSigned, signRpms } from "../packaging/sign.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const GOLDEN = new URL("../packaging/rpm/files.txt", import.meta.url);
@@ -17,8 +18,12 @@ const canBuild = needs(exists("/usr/bin/rpmbuild"), "no rpmbuild");
 /** Releases that the packages are built for in this test, each with what it requires. */
 const GLIBC_MAX = 28;
 
-async function build(dists: readonly string[], out: string): Promise<string[]> {
-  return await buildRpms({ dists, fast: true, withStore: false, out });
+async function build(
+  dists: readonly string[],
+  out: string,
+  { reuse = false }: { reuse?: boolean } = {},
+): Promise<string[]> {
+  return await buildRpms({ dists, fast: true, withStore: false, reuse, out });
 }
 
 async function digests(paths: readonly string[]): Promise<string[]> {
@@ -35,7 +40,9 @@ Deno.test({
   ...canBuild,
   async fn(t) {
     await using folder = await temporaryFolder();
-    const first = await build(["el8", "el9", "el10"], `${folder.path}/first`);
+    const first = await build(["el8", "el9", "el10"], `${folder.path}/first`, {
+      reuse: true,
+    });
     await t.step("every package for every release", () => {
       assert.equal(first.length, 3 * 7);
     });
@@ -77,6 +84,39 @@ Deno.test({
       assert.match(output, / 0 errors, 0 warnings/);
     });
     await t.step(
+      "a package that was signed is known by its key, and one that was changed is not",
+      async () => {
+        const small = first.find((path) =>
+          path.includes("/el9/") && path.includes("-selinux-")
+        ) ?? "";
+        const copy = `${folder.path}/signed.rpm`;
+        await Deno.copyFile(small, copy);
+        assert.ok(!await isSigned(copy));
+        await using key = await throwawayKey();
+        await signRpms([copy], key.id);
+        assert.ok(await isSigned(copy));
+        const db = ["--dbpath", `${folder.path}/rpmdb`];
+        await run("rpm", [...db, "--import", key.file]);
+        assert.match(await run("rpm", [...db, "-Kv", copy]), /Signature.*: OK/);
+        const bytes = await Deno.readFile(copy);
+        bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1;
+        await Deno.writeFile(copy, bytes);
+        await assert.rejects(run("rpm", [...db, "-Kv", copy]), /NOT OK|BAD/);
+      },
+    );
+    await t.step({
+      name:
+        "dnf resolves them against the names that el has, into an empty root",
+      ...needs(exists("/usr/bin/dnf"), "no dnf"),
+      fn: async () =>
+        await installByDnf(
+          first.filter((path) =>
+            path.includes("/el9/")
+          ),
+          folder.path,
+        ),
+    });
+    await t.step(
       "the module asks for no newer C library than el8 has",
       async () => {
         const symbols = await run("objdump", [
@@ -113,6 +153,89 @@ Deno.test({
     );
   },
 });
+
+/** A key of gpg's in a folder of its own, for the time of a test. */
+async function throwawayKey(): Promise<
+  { id: string; file: string } & AsyncDisposable
+> {
+  const home = await temporaryFolder();
+  const before = Deno.env.get("GNUPGHOME");
+  Deno.env.set("GNUPGHOME", home.path);
+  const id = "packager@example.org";
+  const gpg = (...args: string[]): Promise<string> =>
+    run("gpg", [
+      "--batch",
+      "--quiet",
+      "--pinentry-mode",
+      "loopback",
+      "--passphrase",
+      "",
+      ...args,
+    ]);
+  await gpg("--quick-generate-key", id, "rsa2048", "sign", "1d");
+  const file = `${home.path}/key.asc`;
+  await Deno.writeTextFile(file, await gpg("--armor", "--export", id));
+  return {
+    id,
+    file,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await run("gpgconf", ["--kill", "all"]);
+      if (before === undefined) Deno.env.delete("GNUPGHOME");
+      else Deno.env.set("GNUPGHOME", before);
+      await home[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/**
+ * What an Enterprise Linux has of what the packages require, by the names it has there. The files
+ * behind the names are not: scriptlets run in the test under systemd.
+ */
+const EL_PROVIDES = [
+  "glibc = 2.34",
+  "libgcc_s.so.1()(64bit)",
+  "libpcap = 14:1.10.0",
+  "httpd-mmn = 20120211x8664",
+  "shadow-utils",
+  "logrotate",
+  "policycoreutils",
+  "/bin/sh",
+];
+
+async function installByDnf(
+  packages: readonly string[],
+  folder: string,
+): Promise<void> {
+  const spec = `${folder}/el-base.spec`;
+  await Deno.writeTextFile(
+    spec,
+    `Name: el-base\nVersion: 9\nRelease: 1\nSummary: Stand-in\nLicense: MIT\nBuildArch: noarch\n${
+      EL_PROVIDES.map((name) => `Provides: ${name}`).join("\n")
+    }\n%description\nStand-in.\n%files\n`,
+  );
+  await run("rpmbuild", ["-bb", "--define", `_topdir ${folder}/base`, spec]);
+  const root = `${folder}/root`;
+  const dnf = (...args: string[]): Promise<string> =>
+    run("dnf", [
+      "-y",
+      `--installroot=${root}`,
+      "--releasever=9",
+      "--disablerepo=*",
+      "--setopt=tsflags=noscripts",
+      "--setopt=reposdir=/nonexistent",
+      "--setopt=gpgcheck=0",
+      "--setopt=localpkg_gpgcheck=0",
+      ...args,
+    ]);
+  const base = `${folder}/base/RPMS/noarch/el-base-9-1.noarch.rpm`;
+  await assert.rejects(dnf("install", ...packages), /nothing provides/);
+  await dnf("install", base, ...packages);
+  for (const path of ["usr/bin/ja4ctl", "etc/ja4-platform/capture.toml"]) {
+    await Deno.lstat(`${root}/${path}`);
+  }
+  await dnf("remove", "ja4-platform-common");
+  await assert.rejects(Deno.lstat(`${root}/usr/bin/ja4ctl`));
+}
 
 Deno.test("the launcher's flags are the permission sets of deno.json, and what a unit needs", async () => {
   const denoJson = await Deno.readTextFile(`${ROOT}deno.json`);

@@ -112,6 +112,12 @@ check_all() {
   need test required wrk wrk has_command wrk
   need test required nghttp2-client nghttp2 has_command h2load
   need test required git git has_command git
+  # Checks the alert rules; its server is not started.
+  need test wanted prometheus golang-github-prometheus has_command promtool
+  need test wanted dnf dnf has_command dnf
+  need test wanted gpg gnupg2 has_command gpg
+  need test wanted zsh zsh has_command zsh
+  need test wanted fish fish has_command fish
   need test wanted procps procps-ng has_command ps
   # For `task wasm` where rustup's toolchain lacks the wasm32 target. Debian's name for them.
   need test wanted rustc-web+cargo-web+rust-web-src - has_file /usr/lib/rustlib/wasm32-unknown-unknown /usr/src/rustc-web* '/usr/src/rustc-*'

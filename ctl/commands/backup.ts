@@ -26,19 +26,19 @@ const OPTION_HELP: readonly (readonly [string, string])[] = [
   ],
   [
     "--manifest FILE",
-    "what is in it (default: NAME.manifest.json beside it, or here)",
+    "what is in it, {name} for the name (default: NAME.manifest.json beside it, or here)",
   ],
 ];
 
 export const backup: Command = {
   name: "backup",
-  usage: "NAME",
+  usage: "[NAME]",
   summary:
-    "backs the database up, reads the backup back and notes what is in it",
+    "backs the database up (NAME: that of the minute), reads the backup back and notes what is in it",
   options: OPTIONS,
   optionHelp: OPTION_HELP,
   async run(context, args, options) {
-    const name = nameOf(args);
+    const name = args.length === 0 ? nameOfNow() : nameOf(args);
     const file = manifestFile(context, name, options);
     if (existsSync(file)) {
       throw new FatalError(
@@ -107,6 +107,12 @@ export const restore: Command = {
   },
 };
 
+/** Such as `ja4-2026-11-23T0320`: what a timer makes. */
+function nameOfNow(): string {
+  const now = new Date().toISOString().slice(0, 16).replace(":", "");
+  return `ja4-${now}`;
+}
+
 function nameOf(args: readonly string[]): string {
   const [name, ...rest] = args;
   if (name === undefined || rest.length > 0) {
@@ -130,7 +136,7 @@ function manifestFile(
   options: Options,
 ): string {
   const given = options["manifest"];
-  if (typeof given === "string") return given;
+  if (typeof given === "string") return given.replaceAll("{name}", name);
   const folder = join(textOf(configs.store, "store", "dir"), "backups");
   return join(
     existsSync(folder) ? folder : Deno.cwd(),

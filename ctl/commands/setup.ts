@@ -31,6 +31,8 @@ const ACCOUNTS = [
 const SECRETS = "secrets";
 const STORE_UNIT = "/usr/lib/systemd/system/ja4-store.service";
 const UNITS = ["correlate", "detect", "capture", "web"] as const;
+/** What is started beside the parts. */
+const BESIDE = ["metrics"] as const;
 /** Longest that the store may take to its first passwords, milliseconds. */
 const STORE_START_MS = 60_000;
 /** Longest that all parts together may take to their first work, milliseconds. */
@@ -79,13 +81,14 @@ export const setup: Command = {
       JA4_CLICKHOUSE__PASSWORD_FILE: `${dir}/${SECRETS}/ja4.password`,
     });
     await step("Starting the parts", "systemctl", ["daemon-reload"]);
+    const services = [...UNITS, ...BESIDE].map((name) => `ja4-${name}.service`);
     await systemctl(["enable", "--quiet", "ja4.target"]);
     await systemctl([
       "enable",
       "--quiet",
-      ...UNITS.map((name) => `ja4-${name}.service`),
+      ...services,
     ]);
-    await systemctl(["restart", ...UNITS.map((name) => `ja4-${name}.service`)]);
+    await systemctl(["restart", ...services]);
     const fresh = { ...context, configs: await readConfigs(dir) };
     await waitUntilReady(fresh);
     print("");
