@@ -10,11 +10,11 @@ import { FEATURES } from "../lib/features.ts";
 import { writeIpBytes } from "../lib/ip.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { sql, typed } from "../lib/sql.ts";
-import { type Span, within } from "./learned.ts";
-import type { WindowFacts } from "./windows.ts";
+import { nameCampaigns, writeCampaign } from "./campaign_store.ts";
 import { findCampaigns, type FoundCampaign } from "./campaigns.ts";
 import type { DetectorModel } from "./detector_model.ts";
 import { shortId } from "./encoding.ts";
+import { exampleKey, readExamples } from "./examples.ts";
 import { reasonsOf, type WindowVerdict, worst } from "./verdict.ts";
 import { wordingOf } from "./wording.ts";
 
@@ -377,129 +377,4 @@ function detectionRow(
     campaign_id,
     model_id: model.id,
   };
-}
-
-/**
- * Up to three requests of each shown window by {@linkcode exampleKey}, spread over its time, as
- * JSON: what an analyst looks up first.
- */
-async function readExamples(
-  db: Database,
-  shown: readonly WindowVerdict[],
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const starts = shown.map(({ facts }) => facts.window_start);
-  const ends = shown.map(({ facts }) => facts.last_ts + 1);
-  const span: Span = {
-    from: Math.min(...starts) as UnixMicros,
-    to: Math.max(...ends) as UnixMicros,
-  };
-  const addresses = [...new Set(shown.map(({ facts }) => facts.src_ip))];
-  for (let at = 0; at < addresses.length; at += ADDRESSES_AT_ONCE) {
-    const rows = await db.query<{ key: string; examples: string }>(
-      sql`
-SELECT concat(replaceOne(toString(src_ip), '::ffff:', ''), '|', ja4, '|', http_host, '|', toString(hour)) AS key,
-  toJSONString(arrayMap(i -> all[i], arrayDistinct([1, intDiv(length(all) + 1, 2), length(all)]))) AS examples
-FROM (
-  SELECT src_ip, ja4, http_host, toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond(${
-        typed(shown[0]?.facts.window_s ?? 3600, "UInt32")
-      }))) AS hour,
-    arraySort(x -> x.ts, groupArraySample(64, 1)(CAST(
-      (toString(event_id), toUnixTimestamp64Micro(client_facts.ts), toString(http_method), substring(url_path, 1, 200), status_code),
-      'Tuple(event_id String, ts Int64, http_method String, url_path String, status_code UInt16)'))) AS all
-  FROM client_facts
-  WHERE ${within(span)} AND src_ip IN (SELECT toIPv6(arrayJoin(${
-        addresses.slice(at, at + ADDRESSES_AT_ONCE)
-      })))
-  GROUP BY src_ip, ja4, http_host, hour
-)`,
-      {
-        settings: { output_format_json_quote_64bit_integers: 0 },
-        timeoutMs: 60_000,
-      },
-    );
-    for (const { key, examples } of rows) found.set(key, examples);
-  }
-  return found;
-}
-
-const ADDRESSES_AT_ONCE = 5000;
-
-function exampleKey(
-  facts: Pick<WindowFacts, "src_ip" | "ja4" | "http_host" | "window_start">,
-): string {
-  return `${facts.src_ip}|${facts.ja4}|${facts.http_host}|${
-    facts.window_start / 1e6
-  }`;
-}
-
-/** Share of the members of a stored campaign that make a found one the same. */
-const SAME_MEMBERS = 0.3;
-
-/**
- * Identifiers of the found campaigns, in their order: that of the stored one with most members in
- * common, else of one with the same traits that no other has taken, else the next free number.
- */
-async function nameCampaigns(
-  db: Database,
-  campaigns: readonly FoundCampaign[],
-  ids: ReadonlyMap<WindowVerdict, string>,
-): Promise<string[]> {
-  if (campaigns.length === 0) return [];
-  const stored = await db.query<
-    { id: string; shared: string; detections: readonly string[] }
-  >(
-    sql`
-SELECT id, shared, detections FROM campaigns FINAL
-WHERE last_seen > now() - INTERVAL 30 DAY OR shared IN ${
-      campaigns.map(({ key }) => key)
-    }`,
-  );
-  const [highest] = await db.query<{ number: number }>(
-    sql`SELECT max(toUInt32OrZero(substring(id, 3))) AS number FROM campaigns`,
-  );
-  const owners = new Map<string, string[]>();
-  for (const { id, detections } of stored) {
-    for (const member of detections) {
-      owners.getOrInsertComputed(member, () => []).push(id);
-    }
-  }
-  const sizes = new Map(stored.map((one) => [one.id, one.detections.length]));
-  const taken = new Set<string>();
-  let next = highest?.number ?? 0;
-  return campaigns.map(({ key, members }) => {
-    const own = new Set(members.map((m) => ids.get(m) as string));
-    const common = new Map<string, number>();
-    for (const member of own) {
-      for (const id of owners.get(member) ?? []) {
-        common.set(id, (common.get(id) ?? 0) + 1);
-      }
-    }
-    const [best] = [...common].filter(([id, count]) =>
-      !taken.has(id) &&
-      count >= SAME_MEMBERS * Math.min(own.size, sizes.get(id) ?? 0)
-    ).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
-    const id = best?.[0] ??
-      stored.find((one) => one.shared === key && !taken.has(one.id))?.id ??
-      `C-${++next}`;
-    taken.add(id);
-    return id;
-  });
-}
-
-async function writeCampaign(
-  db: Database,
-  campaign: FoundCampaign,
-  context: { id: string; members: readonly string[]; now: UnixMicros },
-): Promise<void> {
-  // Members of earlier cycles keep their campaign_id: the table of detections knows all of them.
-  await db.command(sql`
-INSERT INTO campaigns (id, first_seen, last_seen, severity, title, shared, addresses, requests, detections, stats, rev)
-SELECT ${context.id}, min(first_seen), max(last_seen), ${campaign.severity}, ${campaign.title}, ${campaign.key},
-  uniqExact(src_ip), sum(requests), arraySort(groupUniqArray(10000)(id)), ${
-    JSON.stringify(
-      campaign.stats,
-    )
-  }, ${context.now}
-FROM detections FINAL WHERE campaign_id = ${context.id} OR id IN ${context.members}`);
 }
