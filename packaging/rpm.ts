@@ -5,25 +5,26 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { EXIT, FatalError } from "../lib/errors.ts";
 import { report } from "../lib/program.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
-import { copy, ensureEmpty } from "./files.ts";
+import { ensureEmpty } from "./files.ts";
 import { filesLine, LAYOUT, PACKAGES } from "./layout.ts";
 import { buildLauncher, buildModule, buildPolicy } from "./native.ts";
 import { writeCompletions, writeManuals } from "./manuals.ts";
-import { chdbLibrary, writeBill } from "./bill.ts";
+import { writeBill } from "./bill.ts";
 import { run } from "./run.ts";
 import { signRpms } from "./sign.ts";
+import { place } from "./stage.ts";
 import { sourcesDigest } from "./stamp.ts";
 
 /** Enterprise Linux releases that packages are made for. */
 const DISTS = ["el8", "el9", "el10"] as const;
 
 /** Time stamp of everything in the packages: that of the version, not of the build. Seconds. */
-const SOURCE_DATE = 1_795_392_000;
+export const SOURCE_DATE = 1_795_392_000;
 
 interface Options {
   readonly dists: readonly string[];
@@ -41,16 +42,9 @@ interface Options {
 /** Builds everything; returns the packages' paths. */
 export async function buildRpms(options: Options): Promise<string[]> {
   const work = `${ROOT}dist`;
-  await Deno.mkdir(work, { recursive: true });
-  const stamp = `${work}/sources.sha256`;
-  const digest = await sourcesDigest();
-  const built = await Deno.readTextFile(stamp).catch(() => "");
-  if (options.reuse !== true || built !== digest) {
-    await Deno.writeTextFile(stamp, "");
-    await makeProducts(work);
-    await Deno.writeTextFile(stamp, digest);
-  }
-  const { denoVersion, chdbVersion } = await writeBill(work);
+  const { denoVersion, chdbVersion } = await buildProducts(
+    options.reuse === true,
+  );
   const source = await makeSource(work, options.withStore);
   const packages: string[] = [];
   for (const dist of options.dists) {
@@ -83,7 +77,23 @@ export async function buildRpms(options: Options): Promise<string[]> {
   return packages;
 }
 
-/** Everything that is packed, but for the bill of materials. */
+/** Makes everything that is packed, in dist/; with `reuse` only where the sources have changed. */
+export async function buildProducts(
+  reuse: boolean,
+): Promise<{ denoVersion: string; chdbVersion: string }> {
+  const work = `${ROOT}dist`;
+  await Deno.mkdir(work, { recursive: true });
+  const stamp = `${work}/sources.sha256`;
+  const digest = await sourcesDigest();
+  const built = await Deno.readTextFile(stamp).catch(() => "");
+  if (!reuse || built !== digest) {
+    await Deno.writeTextFile(stamp, "");
+    await makeProducts(work);
+    await Deno.writeTextFile(stamp, digest);
+  }
+  return await writeBill(work);
+}
+
 async function makeProducts(work: string): Promise<void> {
   await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
   await bundle(`${work}/share`);
@@ -110,25 +120,7 @@ async function makeSource(work: string, withStore: boolean): Promise<string> {
   const lists = new Map<string, string[]>(PACKAGES.map((key) => [key, []]));
   for (const entry of LAYOUT) {
     if (entry.package === "store" && !withStore) continue;
-    const target = `${tree}/root${entry.path}`;
-    await Deno.mkdir(dirname(target), { recursive: true });
-    let isFolder = false;
-    if (entry.link !== undefined) {
-      await Deno.symlink(entry.link, target);
-    } else if (entry.from === undefined) {
-      await Deno.mkdir(target, { recursive: true });
-    } else {
-      const from = entry.from === "dist/libchdb.so"
-        ? chdbLibrary()
-        : ROOT + entry.from;
-      isFolder = (await Deno.stat(from)).isDirectory;
-      const { isSymlink } = await Deno.lstat(from);
-      if (isSymlink) await Deno.symlink(await Deno.readLink(from), target);
-      else await copy(from, target);
-      if (!isSymlink && !isFolder) {
-        await Deno.chmod(target, parseInt(entry.mode, 8));
-      }
-    }
+    const isFolder = await place(entry, `${tree}/root`);
     lists.get(entry.package)?.push(filesLine(entry, isFolder));
   }
   for (const [key, lines] of lists) {
