@@ -8,10 +8,10 @@
  *
  * @module
  */
-import process from "node:process";
 import type { UnixMicros } from "../lib/events.ts";
 import { invariant } from "../lib/invariant.ts";
 import { sql } from "../lib/sql.ts";
+import { cpuMs, quantile, timesOf } from "../tests/support/page_meter.ts";
 import { seedTraffic } from "../tests/support/seed.ts";
 import { startStore } from "../tests/support/store.ts";
 import { startWeb } from "../tests/support/web.ts";
@@ -20,38 +20,8 @@ const EVENTS = 20_000;
 const ROUNDS = 20;
 const COMMAND = "deno run -A bench/pages_bench.ts";
 
-/** Milliseconds of {@linkcode ROUNDS} runs, shortest first; the first run warms up and is not counted. */
-async function timesOf(
-  run: () => Promise<unknown>,
-): Promise<number[]> {
-  await run();
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b);
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[
-    Math.min(sorted.length - 1, Math.floor(sorted.length * share))
-  ] ??
-    NaN;
-}
-
 if (import.meta.main) {
   await using store = await startStore();
-  /** CPU of the store and of this process, milliseconds. */
-  const cpuMs = async (): Promise<number> => {
-    const stat = await Deno.readTextFile(`/proc/${store.pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const { user, system } = process.cpuUsage();
-    // Ticks of a hundredth of a second (proc(5), utime and stime).
-    return (Number(fields[11]) + Number(fields[12])) * 10 +
-      (user + system) / 1000;
-  };
   await using web = await startWeb(store);
   await using db = await store.database("ja4");
   await seedTraffic(db, {
@@ -67,7 +37,7 @@ if (import.meta.main) {
   );
   invariant(worst !== undefined, "the generated day has no detection");
   const base = quantile(
-    await timesOf(() => web.db.query(sql`SELECT 1`)),
+    await timesOf(ROUNDS, () => web.db.query(sql`SELECT 1`)),
     0.5,
   );
   const cookie = await web.signIn("analyst");
@@ -84,13 +54,13 @@ if (import.meta.main) {
       "/health",
     ]
   ) {
-    const cpuBefore = await cpuMs();
-    const times = await timesOf(async () => {
+    const cpuBefore = await cpuMs(store);
+    const times = await timesOf(ROUNDS, async () => {
       const answer = await web.fetch(page, { headers: { cookie } });
       invariant(answer.status === 200, `${page} answered ${answer.status}`);
       await answer.bytes();
     });
-    const cpu = (await cpuMs() - cpuBefore) / (ROUNDS + 1);
+    const cpu = (await cpuMs(store) - cpuBefore) / (ROUNDS + 1);
     const p50 = quantile(times, 0.5);
     // deno-lint-ignore no-console -- the result is what this program is for
     console.log(JSON.stringify({

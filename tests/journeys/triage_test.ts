@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { sql } from "../../lib/sql.ts";
 import type { UnixMicros } from "../../lib/events.ts";
+import { CHROME_HELLO } from "../support/chrome_hello.ts";
 import { applyRules } from "../../web/data/triage_rules.ts";
 import {
   listening,
@@ -15,60 +16,6 @@ import {
   timeText,
   WITH_BROWSER,
 } from "../support/journey.ts";
-
-/** The example of JA4.md with the lists that it is made of, one after another as Chrome sent them. */
-const CHROME = {
-  ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1",
-  cipher_suites: [
-    0x1301,
-    0x1302,
-    0x1303,
-    0xc02b,
-    0xc02f,
-    0xc02c,
-    0xc030,
-    0xcca9,
-    0xcca8,
-    0xc013,
-    0xc014,
-    0x009c,
-    0x009d,
-    0x002f,
-    0x0035,
-  ],
-  extensions: [
-    0x001b,
-    0x0000,
-    0x0033,
-    0x0010,
-    0x4469,
-    0x0017,
-    0x002d,
-    0x000d,
-    0x0005,
-    0x0023,
-    0x0012,
-    0x002b,
-    0xff01,
-    0x000b,
-    0x000a,
-    0x0015,
-  ],
-  signature_algorithms: [
-    0x0403,
-    0x0804,
-    0x0401,
-    0x0503,
-    0x0805,
-    0x0501,
-    0x0806,
-    0x0601,
-  ],
-  supported_groups: [0x001d, 0x0017, 0x0018],
-  key_share_groups: [0x001d],
-  client_alpns: ["h2", "http/1.1"],
-  grease: true,
-};
 
 Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
   await using dashboard = await startDashboard();
@@ -303,7 +250,7 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
   await t.step(
     "one detection: its contributions add up, its requests by stretch are those of the copied statement",
     async () => {
-      await db.insertRows("ja4_catalog", [CHROME]);
+      await db.insertRows("ja4_catalog", [CHROME_HELLO]);
       await using tab = await dashboard.tab({
         viewport: { width: 1440, height: 900 },
       });
@@ -360,7 +307,7 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
   await t.step("a JA4 is decoded to the names of its lists", async () => {
     await using tab = await dashboard.tab();
     const { page } = tab;
-    await dashboard.enter(page, `/ja4/${CHROME.ja4}`);
+    await dashboard.enter(page, `/ja4/${CHROME_HELLO.ja4}`);
     const lists = page.locator(".code-lists");
     for (
       const text of [
@@ -378,7 +325,7 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
     }
     assert.equal(
       await lists.locator("section").first().locator("li").count(),
-      CHROME.cipher_suites.length,
+      CHROME_HELLO.cipher_suites.length,
     );
     await page.getByText("first ALPN is HTTP/2").waitFor();
     assert.deepEqual(tab.faults, []);
