@@ -64,6 +64,18 @@ const NAVIGATION: readonly {
   },
 ];
 
+/** Pages that show no value with a menu, and stay light. */
+const WITHOUT_VALUES = [
+  "/health",
+  "/live",
+  "/views",
+  "/settings",
+  "/users",
+  "/audit",
+  "/help",
+  "/docs",
+];
+
 /** Facts of the request that the shell shows. */
 export interface ShellProps {
   readonly url: URL;
@@ -143,8 +155,9 @@ export function Shell(props: ShellProps): VNode {
         {children}
       </main>
       <ShellScript />
-      {/* System health shows no value of the traffic, and stays light. */}
-      {route === "/health" ? null : <ValueMenu />}
+      {WITHOUT_VALUES.some((one) => route?.startsWith(one))
+        ? null
+        : <ValueMenu />}
     </div>
   );
 }

@@ -133,7 +133,10 @@ export function parseEntryForm(
       ...subject,
       list,
       reason,
-      ...(days === 0 ? {} : { expiresMs: now / 1000 + days * 86_400_000 }),
+      // Whole seconds, as the column keeps them.
+      ...(days === 0 ? {} : {
+        expiresMs: (Math.floor(now / 1e6) + days * 86_400) * 1000,
+      }),
     },
   };
 }
@@ -229,9 +232,7 @@ async function writeEntry(
     value,
     reason,
     actor,
-    expires_at: expiresMs === undefined
-      ? FOREVER_S
-      : Math.floor(expiresMs / 1000),
+    expires_at: expiresMs === undefined ? FOREVER_S : expiresMs / 1000,
     deleted: deleted ? 1 : 0,
     rev: now,
   }]);
