@@ -248,3 +248,24 @@ Deno.test("findCampaigns() splits one fingerprint by what its clients do", () =>
   assert.equal(found[0]?.stats.networks, 1);
   assert.equal(found[0]?.stats.first_hour_share, 1);
 });
+
+Deno.test("findCampaigns() escalates: ten addresses are medium at least, twenty that fail to sign in critical", () => {
+  const severityOf = (count: number, changed: Partial<WindowFacts>) => {
+    const fleet = check(Array.from(
+      { length: count },
+      (_, i) =>
+        windowFacts({
+          ...changed,
+          src_ip: `203.0.113.${i + 1}` as IpAddress,
+        }),
+    ));
+    const [campaign] = findCampaigns(fleet);
+    return [fleet[0]?.severity, campaign?.severity];
+  };
+  const curl = { ua_family: "curl", user_agent: "curl/8.5.0" };
+  assert.deepEqual(severityOf(9, curl), ["low", "low"]);
+  assert.deepEqual(severityOf(10, curl), ["low", "medium"]);
+  const failing = { ...SCRIPT, sign_in_failures: 12, sign_in_posts: 12 };
+  assert.deepEqual(severityOf(19, failing), ["high", "high"]);
+  assert.deepEqual(severityOf(20, failing), ["high", "critical"]);
+});
