@@ -89,8 +89,10 @@ const STAGES: readonly Stage[] = [
 /** Tests that spend most of their time waiting, for a browser or for a packer; they run beside the others. */
 const BESIDE = [
   "tests/journeys",
+  // One after another: they build in dist/, and the later ones take what the first has bundled.
   "tests/packaging_test.ts",
   "tests/packaging_systemd_test.ts",
+  "tests/packaging_deb_test.ts",
 ];
 
 /** The tests across folders, in two runs at once. */
