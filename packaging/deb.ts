@@ -9,7 +9,7 @@ import { EXIT, FatalError, messageOf } from "../lib/errors.ts";
 import { report } from "../lib/program.ts";
 import { VERSION } from "../lib/version.ts";
 import { ROOT } from "./bundle.ts";
-import { ensureEmpty } from "./files.ts";
+import { ensureEmpty, lockFolder } from "./files.ts";
 import { type Entry, LAYOUT, type PackageName } from "./layout.ts";
 import { buildProducts, SOURCE_DATE } from "./rpm.ts";
 import { run } from "./run.ts";
@@ -87,6 +87,7 @@ export interface DebOptions {
 
 /** Builds everything; returns the packages' paths. */
 export async function buildDebs(options: DebOptions): Promise<string[]> {
+  using _alone = await lockFolder(`${ROOT}dist`);
   await buildProducts(options.reuse === true);
   await ensureEmpty(options.out);
   const made: string[] = [];

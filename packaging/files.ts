@@ -9,6 +9,15 @@ export async function ensureEmpty(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
 }
 
+/** Keeps other builds out of a folder until disposed. */
+export async function lockFolder(folder: string): Promise<Disposable> {
+  await Deno.mkdir(folder, { recursive: true });
+  const file = await Deno.open(`${folder}/lock`, { create: true, write: true });
+  await file.lock(EXCLUSIVE);
+  return file;
+}
+const EXCLUSIVE = true;
+
 /** Copies a file, or a folder with all in it, to `to`; folders above it are made. Tests stay behind. */
 export async function copy(from: string, to: string): Promise<void> {
   const { isDirectory } = await Deno.stat(from);

@@ -10,7 +10,7 @@ import { EXIT, FatalError } from "../lib/errors.ts";
 import { report } from "../lib/program.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
-import { ensureEmpty } from "./files.ts";
+import { ensureEmpty, lockFolder } from "./files.ts";
 import { filesLine, LAYOUT, PACKAGES } from "./layout.ts";
 import { buildLauncher, buildModule, buildPolicy } from "./native.ts";
 import { writeCompletions, writeManuals } from "./manuals.ts";
@@ -42,6 +42,7 @@ interface Options {
 /** Builds everything; returns the packages' paths. */
 export async function buildRpms(options: Options): Promise<string[]> {
   const work = `${ROOT}dist`;
+  using _alone = await lockFolder(work);
   const { denoVersion, chdbVersion } = await buildProducts(
     options.reuse === true,
   );
