@@ -15,6 +15,9 @@ export async function signRpms(
 ): Promise<void> {
   await run("rpmsign", [
     "--define",
+    // Debian's rpm looks for it where el8 has it.
+    "__gpg /usr/bin/gpg",
+    "--define",
     `_gpg_name ${key}`,
     "--addsign",
     ...packages,
