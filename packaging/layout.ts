@@ -163,6 +163,19 @@ export const LAYOUT: readonly Entry[] = [
   ...SHELLS.map((shell) =>
     file("common", COMPLETIONS[shell], `dist/completions/${shell}`)
   ),
+  ...["nginx.conf", "httpd.conf"].map((name) =>
+    file(
+      "web",
+      `${SHARE}/dashboard/${name}`,
+      `packaging/dashboard/${name}`,
+    )
+  ),
+  folder("web", `${SHARE}/dashboard`),
+  file(
+    "web",
+    "/usr/lib/firewalld/services/ja4-dashboard.xml",
+    "packaging/dashboard/firewalld.xml",
+  ),
   file("common", `${SHARE}/monitoring`, "packaging/monitoring"),
   file("common", `${UNITS}/ja4.target`, "packaging/systemd/ja4.target"),
   folder("common", `${UNITS}/ja4-.service.d`),

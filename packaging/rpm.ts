@@ -75,6 +75,7 @@ export async function buildRpms(options: Options): Promise<string[]> {
     await Deno.remove(top, { recursive: true });
   }
   if (options.sign !== undefined) await signRpms(packages, options.sign);
+  for (const dist of options.dists) await writeSums(`${options.out}/${dist}`);
   return packages;
 }
 
@@ -104,6 +105,13 @@ async function makeProducts(work: string): Promise<void> {
   await writeManuals(`${work}/man`);
   await writeCompletions(`${work}/completions`);
   await Deno.copyFile(Deno.execPath(), `${work}/deno`);
+}
+
+/** Writes SHA256SUMS of a folder's packages, for `sha256sum -c`. */
+async function writeSums(folder: string): Promise<void> {
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  const sums = await run("sha256sum", names.sort(), { cwd: folder });
+  await Deno.writeTextFile(`${folder}/SHA256SUMS`, sums);
 }
 
 function defines(values: Readonly<Record<string, string>>): string[] {

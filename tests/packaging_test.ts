@@ -46,6 +46,11 @@ Deno.test({
     await t.step("every package for every release", () => {
       assert.equal(first.length, 3 * 7);
     });
+    await t.step("their checksums lie beside them", async () => {
+      await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], {
+        cwd: `${folder.path}/first/el9`,
+      });
+    });
     await t.step("two builds give identical packages", async () => {
       const again = await build(["el9"], `${folder.path}/again`);
       const el9 = first.filter((path) => path.includes("/el9/"));
@@ -278,6 +283,68 @@ Deno.test("the launcher's flags are the permission sets of deno.json, and what a
       }
     }
   }
+});
+
+Deno.test({
+  name: "the snippets for a web server before the dashboard are accepted by it",
+  ...needs(
+    exists("/usr/sbin/nginx") && exists("/usr/sbin/apache2"),
+    "no nginx or httpd",
+  ),
+  async fn() {
+    await using folder = await temporaryFolder();
+    const cert = `${folder.path}/cert.pem`;
+    await run("openssl", [
+      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x"
+        .split(" "),
+      "-keyout",
+      cert,
+      "-out",
+      `${folder.path}/public.pem`,
+    ]);
+    const pem = await Deno.readTextFile(`${folder.path}/public.pem`);
+    await Deno.writeTextFile(cert, pem, { append: true });
+    const snippet = async (name: string): Promise<string> => {
+      const text = await Deno.readTextFile(
+        `${ROOT}packaging/dashboard/${name}`,
+      );
+      const path = `${folder.path}/${name}`;
+      await Deno.writeTextFile(
+        path,
+        text.replaceAll(/\/etc\/pki\S+\.(pem|key)/g, cert),
+      );
+      return path;
+    };
+    const main = `${folder.path}/main.conf`;
+    await Deno.writeTextFile(
+      main,
+      `pid ${folder.path}/pid; error_log stderr; events {} http { access_log off; include ${await snippet(
+        "nginx.conf",
+      )}; }`,
+    );
+    await run("nginx", ["-t", "-q", "-p", folder.path, "-c", main]);
+    const modules = "/usr/lib/apache2/modules";
+    await run("apache2", [
+      "-t",
+      "-f",
+      "/dev/null",
+      ...[
+        "ServerRoot /tmp",
+        "ServerName x",
+        "ErrorLog /dev/stderr",
+        ...[
+          "mpm_event",
+          "authz_core",
+          "socache_shmcb",
+          "ssl",
+          "proxy",
+          "proxy_http",
+        ]
+          .map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`),
+        `Include ${await snippet("httpd.conf")}`,
+      ].flatMap((line) => ["-C", line]),
+    ]);
+  },
 });
 
 Deno.test("every path is in one package", () => {
