@@ -231,7 +231,10 @@ export function isAppWindow(
 ): boolean {
   if (facts.ua_family !== "other" && facts.ua_family !== "okhttp") return false;
   return facts.signatures.some(([signature]) => {
-    const group = learned.group(groupOf(facts.ja4, signature));
+    const key = groupOf(facts.ja4, signature);
+    const group = facts.ja4 === ""
+      ? learned.widestGroup(key)
+      : learned.group(key);
     return group !== undefined && group.networks >= networksMin &&
       group.success >= APP_SUCCESS_MIN;
   });
@@ -250,7 +253,9 @@ export interface Comparison {
 export function referenceFor(
   model: DetectorModel,
   facts: WindowFacts,
-  { standing, models }: {
+  { features, standing, models }: {
+    /** The window's features, in the order of FEATURES. */
+    features: ArrayLike<number>;
     standing: BotStanding;
     models: ReadonlySet<ModelName> | undefined;
   },
@@ -270,13 +275,41 @@ export function referenceFor(
       leftOut: OF_BROWSERS,
     };
   }
-  return facts.ja4 === "" || use("complete") === undefined
+  return facts.ja4 === "" || use("complete") === undefined ||
+      isInspected(model, facts, features)
     ? {
       reference: model.request,
       name: use("applicative"),
       leftOut: OF_HANDSHAKES,
     }
     : { reference: model.browser, name: "complete", leftOut: [] };
+}
+
+/** What a browser's requests do not have, each 0 or nearly. */
+const OF_FORGERIES: readonly FeatureName[] = [
+  "header_order_bits",
+  "encoding_bits",
+  "hint_mismatch",
+  "sec_fetch_missing",
+  "sec_fetch_impossible",
+  "language_missing",
+  "user_agent_missing",
+];
+const FORGERY_MAX = 1;
+
+/**
+ * Whether the handshake is that of a proxy that inspects TLS, as companies have: browsers of several
+ * makers send it, and the requests are wholly those of the browser that is claimed.
+ */
+function isInspected(
+  model: DetectorModel,
+  facts: WindowFacts,
+  features: ArrayLike<number>,
+): boolean {
+  return model.learned.ofSeveralEngines(facts.ja4) &&
+    OF_FORGERIES.every((name) =>
+      (features[COLUMN[name]] as number) < FORGERY_MAX
+    );
 }
 
 /** Values of the browsers' anchor: row-major, FEATURES.length columns. */

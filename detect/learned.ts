@@ -54,19 +54,47 @@ export interface LearnedTables {
 /** Weight of what is usual in general against what was seen with the key, in networks. */
 const PRIOR_WEIGHT = 4;
 
+/** Makers of browsers by the families that they make. */
+const ENGINES: ReadonlyMap<string, string> = new Map([
+  ["chrome", "chromium"],
+  ["edge", "chromium"],
+  ["opera", "chromium"],
+  ["firefox", "gecko"],
+  ["safari", "webkit"],
+]);
+/** Networks, and share of all with the JA4, from which an engine is no chance or fraud. */
+const ENGINE_NETWORKS_MIN = 5;
+const ENGINE_SHARE_MIN = 0.1;
+
 /** Answers from {@linkcode LearnedTables}. */
 export class Learned {
   readonly tables: LearnedTables;
   readonly #networks = new Map<string, number>();
   readonly #groups: ReadonlyMap<string, LearnedGroup>;
+  /** By their keys without the JA4. */
+  readonly #widest = new Map<string, LearnedGroup>();
+  /** Networks by JA4 and by the engine of the browser claimed. */
+  readonly #engines = new Map<string, Map<string, number>>();
   readonly #releases: ReadonlySet<string>;
 
   constructor(tables: LearnedTables) {
     this.tables = tables;
     for (const { relation, key, value, networks } of tables.counts) {
       this.#networks.set(address(relation, key, value), networks);
+      if (relation !== "ua_given_ja4" || key === undefined) continue;
+      const engine = ENGINES.get(value?.replace(/\d+$/, "") ?? "");
+      if (engine === undefined) continue;
+      const own = this.#engines.getOrInsertComputed(key, () => new Map());
+      own.set(engine, (own.get(engine) ?? 0) + networks);
     }
     this.#groups = new Map(tables.groups.map((group) => [group.group, group]));
+    for (const group of tables.groups) {
+      const key = group.group.slice(group.group.indexOf("|"));
+      const before = this.#widest.get(key);
+      if (before === undefined || before.networks < group.networks) {
+        this.#widest.set(key, group);
+      }
+    }
     this.#releases = new Set(tables.releases);
   }
 
@@ -87,6 +115,17 @@ export class Learned {
     return -Math.log2((this.#count("ja4", "", ja4) + 0.5) / (all + 1));
   }
 
+  /** Whether browsers of several makers send this JA4, as behind a proxy that inspects TLS. */
+  ofSeveralEngines(ja4: string): boolean {
+    const found = this.#engines.get(ja4);
+    if (found === undefined) return false;
+    const all = [...found.values()].reduce((sum, one) => sum + one, 0);
+    const enough = [...found.values()].filter((networks) =>
+      networks >= ENGINE_NETWORKS_MIN && networks >= ENGINE_SHARE_MIN * all
+    );
+    return enough.length >= 2;
+  }
+
   /** Networks that were seen with a key, decayed. */
   networksWith(relation: Relation, key: string): number {
     return this.#count(relation, key, undefined);
@@ -104,6 +143,11 @@ export class Learned {
 
   group(group: string): LearnedGroup | undefined {
     return this.#groups.get(group);
+  }
+
+  /** Of the groups with these requests, whatever their JA4, that of most networks; `group` is without a JA4. */
+  widestGroup(group: string): LearnedGroup | undefined {
+    return this.#widest.get(group);
   }
 
   #count(

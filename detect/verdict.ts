@@ -77,6 +77,7 @@ export function judge(
       options.names,
     );
     const { reference, leftOut, name } = referenceFor(model, facts, {
+      features,
       standing: bot,
       models: options.models,
     });

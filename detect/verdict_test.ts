@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { IpAddress, UnixMicros } from "../lib/events.ts";
 import { CAMPAIGN_ADDRESSES_MIN, findCampaigns } from "./campaigns.ts";
-import { buildModel, type ModelBody } from "./detector_model.ts";
+import { buildModel, isAppWindow, type ModelBody } from "./detector_model.ts";
 import { type Label, LabelSet } from "./labels.ts";
+import { Learned, type LearnedTables } from "./learned.ts";
 import { ClientLists, type ListEntry } from "./lists.ts";
 import prior from "./prior.json" with { type: "json" };
 import { CHROME, windowFacts } from "./testing.ts";
@@ -131,6 +132,82 @@ function label(changed: Partial<Label>): Label {
     ...changed,
   };
 }
+
+/** The shipped tables, with a JA4 that these browsers send, from so many networks each. */
+function tablesWith(
+  ja4: string,
+  browsers: Readonly<Record<string, number>>,
+): LearnedTables {
+  const counts = Object.entries(browsers).map(([value, networks]) => ({
+    relation: "ua_given_ja4" as const,
+    key: ja4,
+    value,
+    networks,
+  }));
+  return {
+    ...shipped.learned,
+    counts: [...shipped.learned.counts, ...counts],
+  };
+}
+
+Deno.test("judge() compares people behind a proxy that inspects TLS by their requests alone", () => {
+  const ja4 = "t13d311100_aaaaaaaaaaaa_d41ae481755e";
+  const order =
+    shipped.learned.counts.find(({ relation, key, value }) =>
+      relation === "order_given_ua" && key === "chrome7|navigate" &&
+      value !== undefined
+    )?.value ?? "";
+  const person = windowFacts({
+    ja4,
+    signatures: [[{ ...CHROME, stable_order: order }, 40]],
+  });
+  const modelOf = (
+    browsers: Readonly<Record<string, number>>,
+    facts = person,
+  ) => {
+    const learned = new Learned(tablesWith(ja4, browsers));
+    const [verdict] = check([facts], [], { ...ownModel, learned });
+    return verdict?.model;
+  };
+  const company = { chrome150: 40, edge150: 3, safari26: 12, firefox142: 2 };
+  assert.equal(modelOf(company), "applicative");
+  assert.equal(
+    modelOf({ chrome150: 40, edge150: 20 }),
+    "complete",
+    "one maker",
+  );
+  assert.equal(
+    modelOf({ chrome150: 40, safari26: 4 }),
+    "complete",
+    "by chance",
+  );
+  assert.equal(
+    modelOf(company, { ...person, hint_mismatches: 40 }),
+    "complete",
+    "requests that are not those of the browser claimed",
+  );
+});
+
+Deno.test("isAppWindow() knows an app without its handshake by its requests", () => {
+  const signature = { ...CHROME, ua_family: "okhttp", kind: "get" };
+  const app = (ja4: string) =>
+    windowFacts({ ja4, ua_family: "okhttp", signatures: [[signature, 9]] });
+  const group = (ja4: string, networks: number) => ({
+    group: `${ja4}|okhttp|${signature.stable_order}`,
+    addresses: networks,
+    networks,
+    success: 0.99,
+    homogeneity: 1,
+  });
+  const learned = new Learned({
+    counts: [],
+    groups: [group("t13d_app", 30), group("", 2), group("t13d_tool", 3)],
+    coldBits: 7,
+  });
+  assert.ok(isAppWindow(app("t13d_app"), learned));
+  assert.ok(isAppWindow(app(""), learned));
+  assert.ok(!isAppWindow(app("t13d_tool"), learned));
+});
 
 Deno.test("judge() goes by labels within their scope and until they expire", () => {
   const severity = (one: Partial<Label>, facts: Partial<WindowFacts> = {}) =>
