@@ -207,7 +207,9 @@ impl<'a> ClientHello<'a> {
             self.signature_algorithms,
             self.supported_versions,
         ];
-        lists.iter().any(|list| u16s(list).any(is_grease))
+        // All of each and not up to the first: several at once.
+        let found = |list: &[u8]| u16s(list).fold(false, |any, value| any | is_grease(value));
+        lists.iter().any(|list| found(list))
             || KeyShares(Reader::new(self.key_share)).any(is_grease)
             || self.all_alpns().any(is_grease_alpn)
     }

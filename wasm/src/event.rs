@@ -1,5 +1,7 @@
 //! HandshakeEvents: one JSON line each, fields as `lib/events.ts` names them, the join key first.
+use crate::ciphers::Ciphers;
 use crate::client_hello::ClientHello;
+use crate::extensions::Extensions;
 use crate::fields::{write_arrival, write_fingerprints, write_head, write_hello};
 use crate::ja3::Ja3;
 use crate::ja4::{Ja4, Transport};
@@ -94,6 +96,8 @@ pub struct Writer {
     sequence: u64,
     /// Events so far.
     pub written: Written,
+    ciphers: Ciphers,
+    extensions: Extensions,
     lists: Lists,
     ja4: Ja4,
     ja3: Ja3,
@@ -113,6 +117,8 @@ impl Writer {
             gap: 0,
             sslv2: 0,
         },
+        ciphers: Ciphers::EMPTY,
+        extensions: Extensions::EMPTY,
         lists: Lists::EMPTY,
         ja4: Ja4::EMPTY,
         ja3: Ja3::EMPTY,
@@ -155,11 +161,14 @@ impl Writer {
 
     /// Writes the event of a ClientHello that was read.
     pub fn complete(&mut self, arrival: &Arrival, hello: &ClientHello<'_>) {
-        self.lists.read(hello);
-        self.ja4.compute(hello, &self.lists, arrival.transport);
-        self.ja3.compute(hello, &self.lists);
+        let Self {
+            lists, ja4, ja3, ..
+        } = self;
+        lists.read(hello);
+        let forms = (&self.ciphers.of(hello), &self.extensions.of(lists));
+        ja4.compute(hello, lists, forms, arrival.transport);
+        ja3.compute(hello, lists, forms);
         let listed = hello.code_points() <= LISTED_CODE_POINTS;
-        let Self { ja4, ja3, .. } = self;
         let number = self.sequence.saturating_add(1);
         let context = self.context.as_bytes();
         let Some(room) = room(&mut self.output, self.length) else {
@@ -167,8 +176,8 @@ impl Writer {
         };
         let mut json = Json::new(room);
         write_head(&mut json, arrival, number, context, b"complete", None);
-        write_fingerprints(&mut json, hello, ja4, ja3, listed);
-        write_hello(&mut json, hello, listed.then_some(ja3));
+        write_fingerprints(&mut json, hello, (ja4, ja3), forms, listed);
+        write_hello(&mut json, hello, listed.then_some((ja3, forms.1)));
         write_arrival(&mut json, arrival);
         json.raw(b"}\n");
         let bytes = json.finish();

@@ -1,8 +1,10 @@
 //! The members of a HandshakeEvent, in the order in which they are written.
+use crate::ciphers::CipherForms;
 use crate::client_hello::ClientHello;
 use crate::community_id::community_id;
 use crate::digest::sha256_16;
 use crate::event::Arrival;
+use crate::extensions::ExtensionForms;
 use crate::ip::{ipv4, protocol};
 use crate::ja3::Ja3;
 use crate::ja4::{Ja4, Transport};
@@ -38,12 +40,16 @@ pub fn write_head(
         json.raw(b",");
         json.raw(context);
     }
-    json.plain_field(b",\"transport\":", arrival.transport.name());
+    json.plain_field(b",\"transport\":\"", arrival.transport.name());
     if !arrival.path.vlans().is_empty() {
         json.list_field(b",\"vlan\":", arrival.path.vlans().iter().copied());
     }
     for (index, tunnel) in arrival.path.tunnels().iter().enumerate() {
-        let key: &[u8] = if index == 0 { b",\"tunnel\":[" } else { b"," };
+        let key: &[u8] = if index == 0 {
+            b",\"tunnel\":[\""
+        } else {
+            b",\""
+        };
         json.plain_field(key, tunnel.name().as_bytes());
     }
     if !arrival.path.tunnels().is_empty() {
@@ -58,10 +64,10 @@ pub fn write_head(
         Transport::Quic | Transport::Dtls => protocol::UDP,
     };
     let id = community_id(source, destination, protocol);
-    json.plain_field(b",\"community_id\":", &id);
-    json.plain_field(b",\"status\":", status);
+    json.plain_field(b",\"community_id\":\"", &id);
+    json.plain_field(b",\"status\":\"", status);
     if let Some(reason) = reason {
-        json.plain_field(b",\"status_reason\":", reason);
+        json.plain_field(b",\"status_reason\":\"", reason);
     }
     json.number_field(b",\"hello\":", u64::from(arrival.hello));
 }
@@ -70,27 +76,25 @@ pub fn write_head(
 pub fn write_fingerprints(
     json: &mut Json<'_>,
     hello: &ClientHello<'_>,
-    ja4: &Ja4,
-    ja3: &Ja3,
+    (ja4, ja3): (&Ja4, &Ja3),
+    (ciphers, extensions): (&CipherForms<'_>, &ExtensionForms<'_>),
     listed: bool,
 ) {
-    json.plain_field(b",\"client_random_hash\":", &sha256_16(hello.random));
-    three_parts(json, b",\"ja4\":\"", &ja4.a, &ja4.b, &ja4.c);
-    let (b, c) = (&ja4.original_b, &ja4.original_c);
-    three_parts(json, b",\"ja4_o\":\"", &ja4.a, b, c);
-    let (a, b, c) = (&ja4.stable_a, &ja4.b, &ja4.stable_c);
-    three_parts(json, b",\"ja4_stable\":\"", a, b, c);
-    json.plain_field(b",\"ja3\":", &ja3.ja3);
-    json.plain_field(b",\"ja3n\":", &ja3.ja3n);
+    json.plain_field(b",\"client_random_hash\":\"", &sha256_16(hello.random));
+    let (a, b) = (&ja4.a, &ciphers.sorted_digest);
+    three_parts(json, b",\"ja4\":\"", a, b, &extensions.digest);
+    let original_b = &ciphers.digest;
+    three_parts(json, b",\"ja4_o\":\"", a, original_b, &ja4.original_c);
+    let stable_c = &extensions.stable_digest;
+    three_parts(json, b",\"ja4_stable\":\"", &ja4.stable_a, b, stable_c);
+    json.plain_field(b",\"ja3\":\"", &ja3.ja3);
+    json.plain_field(b",\"ja3n\":\"", &ja3.ja3n);
     if listed {
-        let (b, c) = (ja4.b_text.as_bytes(), ja4.c_text.as_bytes());
-        three_parts(json, b",\"ja4_r\":\"", &ja4.a, b, c);
-        let (b, c) = (
-            ja4.original_b_text.as_bytes(),
-            ja4.original_c_text.as_bytes(),
-        );
-        three_parts(json, b",\"ja4_ro\":\"", &ja4.a, b, c);
-        json.plain_field(b",\"ja3_string\":", ja3.text.as_bytes());
+        let (b, c) = (ciphers.sorted_text, extensions.sorted_text);
+        three_parts(json, b",\"ja4_r\":\"", a, b, c);
+        let (b, c) = (ciphers.text, ja4.original_c_text.as_bytes());
+        three_parts(json, b",\"ja4_ro\":\"", a, b, c);
+        json.plain_field(b",\"ja3_string\":\"", ja3.text.as_bytes());
     }
 }
 
@@ -107,8 +111,12 @@ fn three_parts(json: &mut Json<'_>, key: &[u8], a: &[u8; 10], b: &[u8], c: &[u8]
     json.raw(b"\"");
 }
 
-/// What the message says; its lists as well if `ja3` has them.
-pub fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>, ja3: Option<&Ja3>) {
+/// What the message says; with `listed`, which has most of its lists as text, those as well.
+pub fn write_hello(
+    json: &mut Json<'_>,
+    hello: &ClientHello<'_>,
+    listed: Option<(&Ja3, &ExtensionForms<'_>)>,
+) {
     if let Some(sni) = hello.sni() {
         json.raw(b",\"sni\":");
         json.string(sni.get(..SNI_BYTES).unwrap_or(sni));
@@ -126,10 +134,10 @@ pub fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>, ja3: Option<&Ja
         json.raw(b"]");
     }
     if let Some(version) = version_name(hello.version_offered()) {
-        json.plain_field(b",\"tls_version_offered\":", version);
+        json.plain_field(b",\"tls_version_offered\":\"", version);
     }
     json.number_field(b",\"legacy_version\":", u64::from(hello.legacy_version));
-    if let Some(ja3) = ja3 {
+    if let Some((ja3, extensions)) = listed {
         // The JA3 text has these lists in the same order already.
         let lists: [&[u8]; 4] = [
             b",\"cipher_suites\":",
@@ -137,10 +145,11 @@ pub fn write_hello(json: &mut Json<'_>, hello: &ClientHello<'_>, ja3: Option<&Ja
             b",\"supported_groups\":",
             b",\"ec_point_formats\":",
         ];
-        for (key, field) in lists.iter().zip(ja3.fields().skip(1)) {
+        for (key, field) in lists.iter().zip(ja3.lists()) {
             json.dashed_list_field(key, field);
         }
-        json.list_field(b",\"signature_algorithms\":", hello.signature_algorithms());
+        let algorithms = extensions.algorithms_decimal;
+        json.dashed_list_field(b",\"signature_algorithms\":", algorithms);
         json.list_field(b",\"supported_versions\":", hello.supported_versions());
         json.list_field(b",\"key_share_groups\":", hello.key_share_groups());
     }
@@ -175,7 +184,7 @@ pub fn write_arrival(json: &mut Json<'_>, arrival: &Arrival) {
     json.number_field(b",\"hello_segments\":", u64::from(arrival.segments));
     json.flag_field(b",\"out_of_order\":", arrival.out_of_order);
     if arrival.preamble != Preamble::None {
-        json.plain_field(b",\"preamble\":", arrival.preamble.name());
+        json.plain_field(b",\"preamble\":\"", arrival.preamble.name());
     }
     if let Some((syn_ts, syn)) = &arrival.syn {
         write_syn(json, syn);

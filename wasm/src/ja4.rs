@@ -1,20 +1,13 @@
 //! JA4, the TLS client fingerprint (FoxIO, JA4.md; BSD-3-Clause, see NOTICE).
-use crate::client_hello::{ClientHello, extension};
-use crate::digest::{Memo, sha256_12};
+use crate::ciphers::CipherForms;
+use crate::client_hello::ClientHello;
+use crate::digest::sha256_12;
+use crate::extensions::{ExtensionForms, extensions_text};
 use crate::lists::{CODE_POINTS, Lists};
 use crate::text::{Text, hex};
 
 /// Hexadecimal text of all of them, with separators.
-const TEXT_BYTES: usize = CODE_POINTS * 5 + 1;
-
-/// Extensions that come and go with session resumption, so that a client has one JA4 for its
-/// first connection and others for the next: padding, session_ticket, pre_shared_key, early_data.
-const EPHEMERAL: [u16; 4] = [
-    extension::PADDING,
-    extension::SESSION_TICKET,
-    extension::PRE_SHARED_KEY,
-    extension::EARLY_DATA,
-];
+const TEXT_BYTES: usize = CODE_POINTS * 5 + 4;
 
 /// Digest of an empty list.
 const NOTHING: [u8; 12] = *b"000000000000";
@@ -50,33 +43,18 @@ impl Transport {
     }
 }
 
-/// Parts of the five fingerprints of one ClientHello; the texts are what the digests are of.
+/// Parts of the five fingerprints of one ClientHello; the others are in [`CipherForms`] and
+/// [`ExtensionForms`].
 #[derive(Debug)]
 pub struct Ja4 {
     /// First part.
     pub a: [u8; 10],
     /// First part of the stable variant.
     pub stable_a: [u8; 10],
-    /// Sorted cipher suites.
-    pub b: [u8; 12],
-    /// Sorted extensions without server_name and ALPN, and signature algorithms.
-    pub c: [u8; 12],
-    /// Cipher suites in wire order.
-    pub original_b: [u8; 12],
     /// All extensions in wire order, and signature algorithms.
     pub original_c: [u8; 12],
-    /// As `c`, without the extensions that come with resumption.
-    pub stable_c: [u8; 12],
-    /// Text under `b`.
-    pub b_text: Text<TEXT_BYTES>,
-    /// Text under `c`.
-    pub c_text: Text<TEXT_BYTES>,
-    /// Text under `original_b`.
-    pub original_b_text: Text<TEXT_BYTES>,
     /// Text under `original_c`.
     pub original_c_text: Text<TEXT_BYTES>,
-    stable_c_text: Text<TEXT_BYTES>,
-    memo: Memo<1024, 12>,
 }
 
 impl Ja4 {
@@ -84,88 +62,36 @@ impl Ja4 {
     pub const EMPTY: Self = Self {
         a: [0; 10],
         stable_a: [0; 10],
-        b: [0; 12],
-        c: [0; 12],
-        original_b: [0; 12],
         original_c: [0; 12],
-        stable_c: [0; 12],
-        b_text: Text::EMPTY,
-        c_text: Text::EMPTY,
-        original_b_text: Text::EMPTY,
         original_c_text: Text::EMPTY,
-        stable_c_text: Text::EMPTY,
-        memo: Memo::EMPTY,
     };
 
-    /// Computes all of them for `hello`, whose lists are `lists`.
-    pub fn compute(&mut self, hello: &ClientHello<'_>, lists: &Lists, transport: Transport) {
-        let ciphers = lists.ciphers.as_slice();
-        list_text(&mut self.original_b_text, ciphers.iter().copied());
-        let sorted = lists.sorted_ciphers.as_slice();
-        list_text(&mut self.b_text, sorted.iter().copied());
-        self.b = remembered(&mut self.memo, &self.b_text);
-        self.original_b = remembered(&mut self.memo, &self.original_b_text);
-
-        // Browsers shuffle their extensions: the order on the wire hardly comes twice.
+    /// Computes all of them for `hello`, whose lists are the others.
+    pub fn compute(
+        &mut self,
+        hello: &ClientHello<'_>,
+        lists: &Lists,
+        (ciphers, sorted): (&CipherForms<'_>, &ExtensionForms<'_>),
+        transport: Transport,
+    ) {
         let extensions = lists.extensions.as_slice();
-        let sorted = lists.sorted_extensions.as_slice();
-        let algorithms = lists.signature_algorithms.as_slice();
-        let original = extensions.iter().copied();
-        extensions_text(&mut self.original_c_text, original, algorithms);
-        self.original_c = part(self.original_c_text.as_bytes());
-        let hashed = sorted.iter().copied().filter(is_hashed);
-        extensions_text(&mut self.c_text, hashed.clone(), algorithms);
-        self.c = remembered(&mut self.memo, &self.c_text);
-
-        let parts = FirstPart::of(hello, transport, ciphers.len());
+        let values = extensions.iter().copied();
+        extensions_text(&mut self.original_c_text, values, sorted.algorithms_text);
+        // Browsers shuffle their extensions: the order on the wire hardly comes twice.
+        self.original_c = digest_or_zeros(self.original_c_text.as_bytes());
+        let parts = FirstPart::of(hello, transport, ciphers.count);
         self.a = parts.text(extensions.len());
-        let ephemeral = sorted.iter().filter(|kind| is_ephemeral(kind)).count();
-        self.stable_a = parts.text(extensions.len().saturating_sub(ephemeral));
-        self.stable_c = self.c;
-        if ephemeral > 0 {
-            let lasting = hashed.filter(|kind| !is_ephemeral(kind));
-            extensions_text(&mut self.stable_c_text, lasting, algorithms);
-            self.stable_c = remembered(&mut self.memo, &self.stable_c_text);
-        }
+        self.stable_a = parts.text(extensions.len().saturating_sub(sorted.ephemeral));
     }
 }
 
-fn is_ephemeral(kind: &u16) -> bool {
-    EPHEMERAL.contains(kind)
-}
-
-/// server_name and ALPN are in the first part already (JA4.md, "Extension hash").
-fn is_hashed(kind: &u16) -> bool {
-    !matches!(*kind, extension::SERVER_NAME | extension::ALPN)
-}
-
-fn list_text<const N: usize>(text: &mut Text<N>, values: impl Iterator<Item = u16>) {
-    text.clear();
-    text.push_hex_list(values);
-}
-
-fn part(text: &[u8]) -> [u8; 12] {
+/// The digest of a list's text; zeros stand for that of an empty list.
+#[must_use]
+pub fn digest_or_zeros(text: &[u8]) -> [u8; 12] {
     if text.is_empty() {
         NOTHING
     } else {
         sha256_12(text)
-    }
-}
-
-fn remembered<const N: usize>(memo: &mut Memo<1024, 12>, text: &Text<N>) -> [u8; 12] {
-    memo.get(text.as_bytes(), part)
-}
-
-/// Without signature algorithms there is no underscore; without extensions there is nothing.
-fn extensions_text<const N: usize>(
-    text: &mut Text<N>,
-    extensions: impl Iterator<Item = u16>,
-    algorithms: &[u16],
-) {
-    list_text(text, extensions);
-    if !text.as_bytes().is_empty() && !algorithms.is_empty() {
-        text.push(b"_");
-        text.push_hex_list(algorithms.iter().copied());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes one JSON object into a buffer of fixed size.
 use crate::text::{decimal, digits, write_decimal};
 
-/// Appends to `buffer`; once something did not fit, nothing more is written.
+/// Appends to `buffer`; once something did not fit, nothing more is written: there is no buffer then.
 #[derive(Debug)]
 pub struct Json<'a> {
     buffer: &'a mut [u8],
@@ -25,16 +25,22 @@ impl<'a> Json<'a> {
         if self.full { 0 } else { self.len }
     }
 
+    #[cold]
+    fn overflow(&mut self) {
+        self.full = true;
+        self.buffer = &mut [];
+    }
+
     /// Appends `bytes` as they are.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         let end = self.len.saturating_add(bytes.len());
         match self.buffer.get_mut(self.len..end) {
-            Some(place) if !self.full => {
+            Some(place) => {
                 place.copy_from_slice(bytes);
                 self.len = end;
             }
-            _ => self.full = true,
+            None => self.overflow(),
         }
     }
 
@@ -55,11 +61,11 @@ impl<'a> Json<'a> {
     fn digits(&mut self, count: usize, value: u32) {
         let end = self.len.saturating_add(count);
         match self.buffer.get_mut(self.len..end) {
-            Some(place) if !self.full => {
+            Some(place) => {
                 write_decimal(place, value);
                 self.len = end;
             }
-            _ => self.full = true,
+            None => self.overflow(),
         }
     }
 
@@ -82,11 +88,11 @@ impl<'a> Json<'a> {
     fn item(&mut self, item: &[u8; 8], length: usize) {
         let rest = self.buffer.get_mut(self.len..);
         match rest.and_then(<[u8]>::first_chunk_mut) {
-            Some(place) if !self.full => {
+            Some(place) => {
                 *place = *item;
                 self.len = self.len.saturating_add(length);
             }
-            _ => self.full = true,
+            None => self.overflow(),
         }
     }
 
@@ -101,11 +107,10 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Appends `key` and `text` in quotes; `text` is ours and needs no escapes.
+    /// Appends `key`, which ends with a quote, `text`, and a quote; `text` is ours and needs no escapes.
     #[inline]
     pub fn plain_field(&mut self, key: &[u8], text: &[u8]) {
         self.raw(key);
-        self.raw(b"\"");
         self.raw(text);
         self.raw(b"\"");
     }
@@ -131,12 +136,16 @@ impl<'a> Json<'a> {
     pub fn dashed_list_field(&mut self, key: &[u8], text: &[u8]) {
         self.raw(key);
         self.raw(b"[");
-        let start = self.len;
-        self.raw(text);
-        for byte in self.buffer.get_mut(start..self.len).unwrap_or_default() {
-            if *byte == b'-' {
-                *byte = b',';
+        let end = self.len.saturating_add(text.len());
+        match self.buffer.get_mut(self.len..end) {
+            Some(place) => {
+                // Every byte is written: without a branch, several at once.
+                for (place, byte) in place.iter_mut().zip(text) {
+                    *place = if *byte == b'-' { b',' } else { *byte };
+                }
+                self.len = end;
             }
+            None => self.overflow(),
         }
         self.raw(b"]");
     }

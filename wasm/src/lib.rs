@@ -15,6 +15,7 @@
 #[cfg(target_arch = "wasm32")]
 #[expect(unsafe_code, reason = "exports of the C ABI and the one static state")]
 pub mod abi;
+pub mod ciphers;
 pub mod client_hello;
 pub mod community_id;
 pub mod connections;
@@ -24,6 +25,7 @@ pub mod digest;
 pub mod dtls;
 pub mod engine;
 pub mod event;
+pub mod extensions;
 pub mod fields;
 pub mod file;
 pub mod flow;
