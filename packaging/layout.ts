@@ -155,6 +155,12 @@ export const LAYOUT: readonly Entry[] = [
       )
     )
   ),
+  folder("common", `${UNITS}/ja4ctl-.service.d`),
+  file(
+    "common",
+    `${UNITS}/ja4ctl-.service.d/10-platform.conf`,
+    "packaging/systemd/ja4ctl-.service.d.conf",
+  ),
   file(
     "correlate",
     `${UNITS}/ja4-correlate.socket`,

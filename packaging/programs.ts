@@ -27,99 +27,58 @@ function heap(mebibytes: number): string {
   return `--max-old-space-size=${mebibytes}`;
 }
 
+/** A part's daemon: `FOLDER/main.ts` under its own name and permission set. */
+function daemon(name: string, mebibytes: number): PackagedProgram {
+  return {
+    name,
+    folder: name,
+    entry: `${name}/main.ts`,
+    output: "main.js",
+    permissions: name,
+    daemon: true,
+    v8: [heap(mebibytes)],
+  };
+}
+
+/** A command beside a daemon, with a permission set of its own name. */
+function command(
+  name: string,
+  folder: string,
+  entry: string,
+  mebibytes: number,
+): PackagedProgram {
+  const output = `${name}.js`;
+  return {
+    ...daemon(name, mebibytes),
+    folder,
+    entry,
+    output,
+    daemon: false,
+  };
+}
+
 /** All programs, by the order of the data's way. */
 export const PROGRAMS: readonly PackagedProgram[] = [
+  daemon("capture", 256),
+  command("fingerprint", "capture", "capture/fingerprint.ts", 256),
+  daemon("correlate", 1024),
+  command("join", "correlate", "correlate/join_files.ts", 1024),
+  daemon("store", 256),
+  command("migrate", "ctl", "store/migrate.ts", 256),
+  daemon("detect", 1024),
   {
-    name: "capture",
-    folder: "capture",
-    entry: "capture/main.ts",
-    output: "main.js",
-    permissions: "capture",
-    daemon: true,
-    v8: [heap(256)],
-  },
-  {
-    name: "fingerprint",
-    folder: "capture",
-    entry: "capture/fingerprint.ts",
-    output: "fingerprint.js",
-    permissions: "fingerprint",
-    daemon: false,
-    v8: [heap(256)],
-  },
-  {
-    name: "correlate",
-    folder: "correlate",
-    entry: "correlate/main.ts",
-    output: "main.js",
-    permissions: "correlate",
-    daemon: true,
-    v8: [heap(1024)],
-  },
-  {
-    name: "join",
-    folder: "correlate",
-    entry: "correlate/join_files.ts",
-    output: "join.js",
-    permissions: "join",
-    daemon: false,
-    v8: [heap(1024)],
-  },
-  {
-    name: "store",
-    folder: "store",
-    entry: "store/main.ts",
-    output: "main.js",
-    permissions: "store",
-    daemon: true,
-    v8: [heap(256)],
-  },
-  {
-    name: "migrate",
-    folder: "ctl",
-    entry: "store/migrate.ts",
-    output: "migrate.js",
-    permissions: "migrate",
-    daemon: false,
-    v8: [heap(256)],
-  },
-  {
-    name: "detect",
-    folder: "detect",
-    entry: "detect/main.ts",
-    output: "main.js",
-    permissions: "detect",
-    daemon: true,
-    v8: [heap(1024)],
-  },
-  {
-    name: "web",
-    folder: "web",
+    ...daemon("web", 512),
     entry: "web/_fresh/packaged.js",
     // The build's snapshot finds its files in the folder above this one.
     output: "_fresh/main.js",
-    permissions: "web",
-    daemon: true,
     // Without a compiler for machine code the unit can forbid memory that is writable and executable.
     v8: ["--jitless", heap(512)],
   },
+  { ...command("metrics", "ctl", "ctl/metrics.ts", 128), daemon: true },
   {
-    name: "metrics",
-    folder: "ctl",
-    entry: "ctl/metrics.ts",
-    output: "metrics.js",
-    permissions: "metrics",
-    daemon: true,
-    v8: [heap(128)],
-  },
-  {
-    name: "ja4ctl",
-    folder: "ctl",
-    entry: "ctl/main.ts",
+    ...command("ja4ctl", "ctl", "ctl/main.ts", 256),
     output: "main.js",
     permissions: undefined,
-    daemon: false,
-    v8: [heap(256)],
   },
 ];
 
