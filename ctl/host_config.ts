@@ -19,7 +19,10 @@ const DEFAULTS: Readonly<Record<PartName, PartConfig["content"]>> = {
     clickhouse: { url: "http://127.0.0.1:8123" },
   },
   detect: { clickhouse: { url: "http://127.0.0.1:8123" } },
-  capture: { socket: { path: "/run/ja4/network.socket" } },
+  capture: {
+    capture: { interface: "any" },
+    socket: { path: "/run/ja4/network.socket" },
+  },
   web: { clickhouse: { url: "http://127.0.0.1:8123" } },
 };
 
