@@ -40,7 +40,7 @@ async function contents(database: Database): Promise<unknown> {
   return await database.query(sql`
     SELECT (SELECT [toFloat64(count()), toFloat64(sum(cityHash64(src_ip, url_path, ts)))] FROM http_events) AS events,
       (SELECT [toFloat64(sum(requests)), toFloat64(uniqExact(src_ip))] FROM entity_5m) AS entities,
-      (SELECT toFloat64(uniqCombinedMerge(12)(addresses)) FROM requests_1m) AS addresses,
+      (SELECT toFloat64(uniqCombinedMerge(12)(addresses)) FROM clients_1h) AS addresses,
       (SELECT groupArray((state, note)) FROM triage_events) AS triage,
       dictGet('ja4.dict_networks', 'asn', toIPv6('8.8.8.8')) AS asn`);
 }

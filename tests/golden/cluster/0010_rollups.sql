@@ -6,8 +6,7 @@ CREATE TABLE IF NOT EXISTS ja4.requests_1m_local ON CLUSTER 'main'
     status_class   UInt8 COMMENT '0 for a handshake without request' CODEC(ZSTD(1)),
     match          Enum8('conn' = 1, 'window' = 2, 'none' = 3, 'tls_only' = 4) COMMENT 'How the request found its handshake' CODEC(ZSTD(1)),
     events         SimpleAggregateFunction(sum, UInt64) COMMENT 'Requests, and handshakes without one' CODEC(T64, ZSTD(1)),
-    response_bytes SimpleAggregateFunction(sum, UInt64) COMMENT 'Bodies of the answers, bytes' CODEC(T64, ZSTD(1)),
-    addresses      AggregateFunction(uniqCombined(12), IPv6) COMMENT 'Distinct src_ip, as a sketch' CODEC(ZSTD(1))
+    response_bytes SimpleAggregateFunction(sum, UInt64) COMMENT 'Bodies of the answers, bytes' CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(minute)
@@ -21,8 +20,7 @@ SELECT
     toStartOfMinute(ts) AS minute, http_host, http_method,
     toUInt8(intDiv(status_code, 100)) AS status_class, match,
     count() AS events,
-    sum(e.response_bytes) AS response_bytes,
-    uniqCombinedState(12)(src_ip) AS addresses
+    sum(e.response_bytes) AS response_bytes
 FROM ja4.http_events_local AS e
 GROUP BY minute, http_host, http_method, status_class, match;
 
