@@ -1,27 +1,55 @@
 /**
- * Storing 20,000 correlated events: rows a second of CPU time, client and server together, as
- * Native blocks and, for comparison, as JSONEachRow; once into the bare table and once with all
- * materialized views. And the bytes a row takes on disk, against those of its JSON.
+ * Storing 20,000 correlated events: CPU time, client and server together. As Native blocks beside
+ * JSONEachRow, into the bare table and with all materialized views; what each view adds alone; and
+ * the bytes a row takes on disk, against those of its JSON.
  *
- * Each side begins with what its encoder takes: columns here, objects there. Both in turns, in one
- * run, medians.
+ * Two kinds of block: `live` has the events of one second, as a full batch of the correlator, and
+ * `spread` those of twenty hours, as a backlog of a small site. Each side begins with what its
+ * encoder takes, columns here and objects there. All arms take turns in one run; figures are
+ * medians, and ratios are medians of the ratios of the same round.
  *
  *     deno run -A bench/insert_bench.ts
  *
  * @module
  */
 import type { Database } from "../lib/clickhouse.ts";
-import type { CorrelatedEvent } from "../lib/events.ts";
+import type { CorrelatedEvent, UnixMicros } from "../lib/events.ts";
 import { httpEventColumns } from "../lib/http_events.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { sql } from "../lib/sql.ts";
-import { Migrator } from "../store/migrator.ts";
-import { cpuUs, median, report } from "./store_meter.ts";
+import { readMigrations, statementsOf } from "../store/migration_files.ts";
 import { migratorOptions, startStore } from "../tests/support/store.ts";
 import { correlatedEvents } from "../tests/support/store_events.ts";
+import { cpuUs, median, report } from "./store_meter.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 5;
+/** Inserts that are measured together: the kernel counts in hundredths of a second. */
+const INSERTS = { native: 5, json: 1 } as const;
 const COMMAND = "deno run -A bench/insert_bench.ts";
+const TABLES = ["http_events", "entity_5m", "requests_1m", "clients_1h"];
+
+/** A materialized view of the migrations. */
+interface View {
+  readonly name: string;
+  readonly statement: string;
+}
+
+/** A way to store the events. */
+interface Arm {
+  readonly name: string;
+  readonly format: keyof typeof INSERTS;
+  readonly views: readonly View[];
+}
+
+/** The same events within one second. */
+function withinASecond(events: readonly CorrelatedEvent[]): CorrelatedEvent[] {
+  const begin = events[0]?.ts ?? 0;
+  return events.map((event, i) => ({
+    ...event,
+    ts: begin + Math.floor(i * 1e6 / events.length) as UnixMicros,
+  }));
+}
+
 /** The events as objects for JSONEachRow, read back from the table itself. */
 async function asObjects(
   database: Database,
@@ -33,26 +61,62 @@ async function asObjects(
   return await database.query(sql`SELECT ${names} FROM http_events`);
 }
 
-/** Median CPU time of one insert as Native and as JSONEachRow, microseconds. */
-async function measure(
-  database: Database,
-  pid: number,
-  events: readonly CorrelatedEvent[],
-): Promise<{ native: number; json: number }> {
-  const objects = await asObjects(database, events);
-  const columns = httpEventColumns(events);
-  const spent: { native: number[]; json: number[] } = { native: [], json: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const kind of ["native", "json"] as const) {
-      await database.command(sql`TRUNCATE TABLE http_events`);
-      const before = cpuUs(pid);
-      if (kind === "native") {
-        await database.insert("http_events", columns, events.length);
-      } else await database.insertRows("http_events", objects);
-      spent[kind].push(cpuUs(pid) - before);
-    }
+async function truncate(database: Database): Promise<void> {
+  for (const table of TABLES) {
+    await database.command(sql.trusted(`TRUNCATE TABLE ${table}`));
   }
-  return { native: median(spent.native), json: median(spent.json) };
+}
+
+async function dropViews(
+  database: Database,
+  views: readonly View[],
+): Promise<void> {
+  for (const { name } of views) {
+    await database.command(sql.trusted(`DROP VIEW IF EXISTS ${name} SYNC`));
+  }
+}
+
+/** Microseconds of CPU an event, of each arm in each round. */
+async function compare(
+  { database, pid, events, arms }: {
+    database: Database;
+    pid: number;
+    events: readonly CorrelatedEvent[];
+    arms: readonly Arm[];
+  },
+): Promise<Record<string, number>[]> {
+  const columns = httpEventColumns(events);
+  const objects = await asObjects(database, events);
+  const store = async (
+    format: Arm["format"],
+    token: string,
+  ): Promise<void> => {
+    if (format === "json") {
+      await database.insertRows("http_events", objects, { token });
+    } else {
+      await database.insert("http_events", columns, events.length, { token });
+    }
+  };
+  const rounds: Record<string, number>[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const spent: Record<string, number> = {};
+    for (const { name, format, views } of arms) {
+      await truncate(database);
+      for (const { statement } of views) {
+        await database.command(sql.trusted(statement));
+      }
+      await store(format, `${name} ${round} first`);
+      const before = cpuUs(pid);
+      for (let n = 0; n < INSERTS[format]; n++) {
+        await store(format, `${name} ${round} ${n}`);
+      }
+      spent[name] = (cpuUs(pid) - before) / INSERTS[format] / events.length;
+      await dropViews(database, views);
+    }
+    // The first round warms up.
+    if (round > 0) rounds.push(spent);
+  }
+  return rounds;
 }
 
 /** Bytes on disk of the table, merged into one part, and of the same rows as JSON. */
@@ -60,7 +124,7 @@ async function measureDisk(
   database: Database,
   events: readonly CorrelatedEvent[],
 ): Promise<{ disk: number; json: number }> {
-  await database.command(sql`TRUNCATE TABLE http_events`);
+  await truncate(database);
   const objects = await asObjects(database, events);
   await database.command(sql`OPTIMIZE TABLE http_events FINAL`);
   const [row] = await database.query<{ bytes: number }>(sql`
@@ -74,40 +138,57 @@ async function measureDisk(
 }
 
 async function main(): Promise<void> {
-  // One day, so that a block is one part.
-  const events = await correlatedEvents(insertRowsMax);
-  const rows = events.length;
-  await using store = await startStore({ migrate: false });
-  await using system = await store.database("ja4", "system");
+  await using store = await startStore();
   await using database = await store.database("ja4");
-  const options = await migratorOptions(store.options("ja4"));
-  const bare = { ...options, migrations: options.migrations.slice(0, 3) };
+  const { placeholders } = await migratorOptions(store.options("ja4"));
+  const views = (await readMigrations())
+    .flatMap(({ up }) => statementsOf(up, placeholders))
+    .filter((statement) => statement.startsWith("CREATE MATERIALIZED VIEW"))
+    .map((statement) => ({
+      statement,
+      name: /\.(mv_\w+)/.exec(statement)?.[1] ?? "",
+    }));
+  await dropViews(database, views);
 
-  await new Migrator(system, bare).up();
-  const alone = await measure(database, store.pid, events);
-  const { disk, json } = await measureDisk(database, events);
-  await new Migrator(system, options).up();
-  const full = await measure(database, store.pid, events);
-
-  const unit = "rows/cpu_s";
+  // One day, so that a block is one part.
+  const spread = await correlatedEvents(insertRowsMax);
+  const { disk, json } = await measureDisk(database, spread);
+  const bare: Arm = { name: "bare", format: "native", views: [] };
+  const arms: readonly Arm[] = [
+    bare,
+    ...views.map((view) => ({ ...bare, name: view.name, views: [view] })),
+    { ...bare, name: "all_views", views },
+    { ...bare, name: "bare_json", format: "json" },
+    { name: "all_views_json", format: "json", views },
+  ];
   for (
-    const [name, spent] of [["insert_bare", alone], [
-      "insert_with_views",
-      full,
-    ]] as const
+    const [kind, events] of Object.entries({
+      live: withinASecond(spread),
+      spread,
+    })
   ) {
-    report({
-      name,
-      value: rows / spent.native * 1e6,
-      unit,
-      baseline: rows / spent.json * 1e6,
-    }, COMMAND);
+    const rounds = await compare({ database, pid: store.pid, events, arms });
+    const of = (name: string): number =>
+      median(rounds.map((spent) => spent[name] ?? NaN));
+    for (const { name } of arms) {
+      // What is stored as JSON is the measure of the same as Native.
+      const base = name.endsWith("_json") ? name.slice(0, -5) : "bare";
+      report({
+        name: `insert_${kind}_${name}`,
+        value: of(name),
+        unit: "us/row",
+        baseline: of(base),
+        ratio: median(
+          rounds.map((spent) => (spent[name] ?? NaN) / (spent[base] ?? NaN)),
+        ),
+      }, COMMAND);
+    }
   }
   report({
-    name: "disk_bytes_per_1000_rows",
-    value: disk / rows * 1000,
+    name: "disk_bytes_per_row",
+    value: disk / spread.length,
     unit: "bytes",
-    baseline: json / rows * 1000,
+    baseline: json / spread.length,
   }, COMMAND);
 }
 

@@ -25,13 +25,15 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   readonly baseline: number;
+  /** Value by baseline, where it was measured as such. @default their quotient */
+  readonly ratio?: number;
   /** More that was measured with it. */
   readonly detail?: Readonly<Record<string, number>>;
 }
 
 /** Prints a figure as one line of JSON. */
 export function report(
-  { name, value, unit, baseline, detail }: Figure,
+  { name, value, unit, baseline, ratio = value / baseline, detail }: Figure,
   command: string,
 ): void {
   const line = {
@@ -39,7 +41,7 @@ export function report(
     value: Number(value.toPrecision(4)),
     unit,
     baseline: Number(baseline.toPrecision(4)),
-    ratio: Number((value / baseline).toFixed(2)),
+    ratio: Number(ratio.toFixed(2)),
     ...detail,
     command,
   };
