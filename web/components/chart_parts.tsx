@@ -42,7 +42,7 @@ export function TimeLabels(
           class={tick.minor ? "axis tick-minor" : "axis"}
           x={per(tick.at)}
           y={y}
-          text-anchor="middle"
+          text-anchor={tick.anchor}
         >
           {tick.text}
         </text>

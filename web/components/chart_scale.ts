@@ -25,6 +25,8 @@ export interface TimeTick {
   /** 0..1 from left. */
   readonly at: number;
   readonly text: string;
+  /** Where its text stands against it: at the edges of the plot inwards, so that none of it is cut off. */
+  readonly anchor: "start" | "middle" | "end";
   /** Left out where there is little room. */
   readonly minor: boolean;
 }
@@ -52,6 +54,9 @@ const TICK_STEPS_S = [
   30 * 86_400,
 ];
 
+/** Share of the plot within which half a label would stand out of it on a phone. */
+const EDGE = 0.06;
+
 /** Labels at round times between two instants: hours, or days where they are far apart. */
 export function timeTicks(
   fromMs: number,
@@ -74,6 +79,7 @@ export function timeTicks(
         : stepS < 60
         ? clock(at, zone)
         : hourMinute(at, zone),
+      anchor: share < EDGE ? "start" : share > 1 - EDGE ? "end" : "middle",
       minor: index++ % 2 === 1,
     });
   }

@@ -219,8 +219,12 @@ function DecodeCard(
                 </dd>
               </>
             )}
-            <dt>JA3</dt>
-            <dd class="mono small wrap">{printable(known.ja3)}</dd>
+            {known.ja3 === "" ? null : (
+              <>
+                <dt>JA3</dt>
+                <dd class="mono small wrap">{printable(known.ja3)}</dd>
+              </>
+            )}
           </>
         )}
       </dl>

@@ -67,14 +67,13 @@ export function DetectionLines(
           cell: (line) => (
             <a href={withRange(`/detections/${line.id}`, url)}>
               <bdi>{printable(line.title)}</bdi>
-              {address ? <span class="second mono">{line.src_ip}</span> : null}
+              <span class="second">
+                {address ? <span class="mono">{line.src_ip}</span> : null}
+                {address ? " · " : ""}
+                {printable(line.state)}
+              </span>
             </a>
           ),
-        },
-        {
-          head: "State",
-          class: "muted",
-          cell: (line) => printable(line.state),
         },
         {
           head: "Seen",

@@ -42,10 +42,10 @@ export default define.page<typeof handler>(({ data }) => (
               class: "mono",
               cell: (row) => row.path,
             },
-            { head: "What", cell: (row) => row.summary },
+            { head: "What", class: "say", cell: (row) => row.summary },
             {
               head: "Takes",
-              class: "mono wrap",
+              class: "mono wrap say",
               cell: (row) =>
                 [...row.query ?? [], ...row.body ?? []].map((field) =>
                   field.name
