@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { permissionSets } from "../ctl/permissions.ts";
+import { temporaryFolder } from "../lib/testing.ts";
 import { launcherFlags } from "../packaging/flags.ts";
 import { PROGRAMS } from "../packaging/programs.ts";
 
@@ -44,6 +45,7 @@ for (const program of PROGRAMS) {
     const denoJson = await Deno.readTextFile(`${ROOT}deno.json`);
     const name = program.permissions ?? "";
     const set = permissionSets(denoJson, [name]).get(name);
+    await using cache = await temporaryFolder();
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -51,7 +53,7 @@ for (const program of PROGRAMS) {
         `${ROOT}tests/support/escape_probes.ts`,
       ],
       clearEnv: true,
-      env: { PATH: "/usr/bin:/bin", DENO_DIR: "/nonexistent", NO_COLOR: "1" },
+      env: { PATH: "/usr/bin:/bin", DENO_DIR: cache.path, NO_COLOR: "1" },
       stderr: "null",
     }).output();
     assert.equal(code, 0);
