@@ -9,7 +9,11 @@
 import type { Page } from "playwright-core";
 import { sql } from "../lib/sql.ts";
 import { CHROME_HELLO } from "../tests/support/chrome_hello.ts";
-import { listening, startDashboard } from "../tests/support/journey.ts";
+import {
+  type Dashboard,
+  listening,
+  startDashboard,
+} from "../tests/support/journey.ts";
 import { userAgentHash } from "../web/data/paths.ts";
 
 const FOLDER = new URL("../docs/images/", import.meta.url);
@@ -35,18 +39,9 @@ async function save(page: Page, name: string): Promise<void> {
 
 if (import.meta.main) {
   await using dashboard = await startDashboard({ hours: 24, events: 20_000 });
-  const { base, db, worst } = dashboard;
+  const { db, worst } = dashboard;
   const [agent] = await db.query<{ user_agent: string }>(
     sql`SELECT user_agent FROM detections FINAL WHERE user_agent LIKE '%Chrome/%' ORDER BY score DESC LIMIT 1`,
-  );
-  // The generated handshakes have no lists. That of JA4.md has: some of the traffic is its.
-  await db.insertRows("ja4_catalog", [CHROME_HELLO]);
-  await db.command(
-    sql`INSERT INTO http_events SELECT * REPLACE (generateUUIDv4() AS event_id, ${CHROME_HELLO.ja4} AS ja4)
-      FROM (SELECT * FROM http_events WHERE ja4 = (
-        SELECT ja4 FROM http_events WHERE startsWith(ja4, 't13d1516h2_8daaf6152771_')
-        GROUP BY ja4 ORDER BY count() DESC, ja4 LIMIT 1
-      ))`,
   );
   const range = "from=-24h";
   const pages: readonly (readonly [name: string, path: string])[] = [
@@ -56,7 +51,6 @@ if (import.meta.main) {
     ["address", `/ip/${worst.src_ip}?${range}`],
     ["network", `/asn/64501?${range}`],
     ["country", `/country/NL?${range}`],
-    ["ja4", `/ja4/${CHROME_HELLO.ja4}?${range}`],
     ["host", `/hosts/${worst.http_host}?${range}`],
     ["user-agent", `/ua/${userAgentHash(agent?.user_agent ?? "")}?${range}`],
     ["rules", `/rules?query=ja4:${worst.ja4}`],
@@ -71,15 +65,33 @@ if (import.meta.main) {
     ["help", "/help"],
     ["api", "/docs/api"],
   ];
+  await Deno.mkdir(FOLDER, { recursive: true });
+  await shoot(dashboard, pages);
+  // The generated handshakes have no lists. That of JA4.md has: some of the traffic becomes its, on its page alone.
+  await db.insertRows("ja4_catalog", [CHROME_HELLO]);
+  await db.command(
+    sql`INSERT INTO http_events SELECT * REPLACE (generateUUIDv4() AS event_id, ${CHROME_HELLO.ja4} AS ja4)
+      FROM (SELECT * FROM http_events WHERE ja4 = (
+        SELECT ja4 FROM http_events WHERE startsWith(ja4, 't13d1516h2_8daaf6152771_')
+        GROUP BY ja4 ORDER BY count() DESC, ja4 LIMIT 1
+      ))`,
+  );
+  await shoot(dashboard, [["ja4", `/ja4/${CHROME_HELLO.ja4}?${range}`]]);
+}
+
+/** Pictures of pages in both themes and both sizes; of those that the command line names, if it names any. */
+async function shoot(
+  { base, tab: newTab, enter }: Dashboard,
+  pages: readonly (readonly [name: string, path: string])[],
+): Promise<void> {
   const wanted = pages.filter(([name]) =>
     Deno.args.length === 0 || Deno.args.includes(name)
   );
-  await Deno.mkdir(FOLDER, { recursive: true });
   for (const theme of ["light", "dark"] as const) {
     for (const viewport of SIZES) {
-      await using tab = await dashboard.tab({ colorScheme: theme, viewport });
+      await using tab = await newTab({ colorScheme: theme, viewport });
       const { page } = tab;
-      await dashboard.enter(page, "/health", "admin");
+      await enter(page, "/health", "admin");
       for (const [name, path] of wanted) {
         const answer = await page.goto(base + path);
         if (answer?.status() !== 200) {
