@@ -20,6 +20,7 @@ interface DebPackage {
   readonly name: string;
   readonly summary: string;
   readonly depends: readonly string[];
+  readonly recommends?: readonly string[];
 }
 
 const COMMON = `ja4-platform-common (= ${VERSION})`;
@@ -31,7 +32,8 @@ const PACKAGES: Readonly<
   common: {
     name: "ja4-platform-common",
     summary: "runtime, users, folders and administration of ja4-platform",
-    depends: ["libc6 (>= 2.28)", "libgcc-s1", "systemd", "logrotate"],
+    depends: ["libc6 (>= 2.28)", "libgcc-s1", "systemd"],
+    recommends: ["logrotate"],
   },
   capture: {
     name: "ja4-platform-capture",
@@ -148,13 +150,19 @@ async function writeLoader(tree: string): Promise<void> {
   );
 }
 
-function control({ name, summary, depends }: DebPackage): string {
+function control(
+  { name, summary, depends, recommends = [] }: DebPackage,
+): string {
   return `Package: ${name}
 Version: ${VERSION}
 Architecture: amd64
 Maintainer: ja4-platform authors <authors@example.org>
 Depends: ${depends.join(", ")}
-Section: net
+${
+    recommends.length === 0
+      ? ""
+      : `Recommends: ${recommends.join(", ")}\n`
+  }Section: net
 Priority: optional
 Homepage: https://example.org/ja4-platform
 Description: ${summary}

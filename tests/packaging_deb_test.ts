@@ -9,13 +9,13 @@ import { run } from "../packaging/run.ts";
 const INSTALL = `set -e
 mount -t overlay overlay -o "lowerdir=/,upperdir=$DIR/upper,workdir=$DIR/work" "$DIR/root"
 mount --bind "$DIR/debs" "$DIR/root/mnt"
-mount -t proc proc "$DIR/root/proc"; mount -t tmpfs tmpfs "$DIR/root/run"
+mount -t proc proc "$DIR/root/proc"; mount --rbind /dev "$DIR/root/dev"; mount -t tmpfs tmpfs "$DIR/root/run"
 in_root() { chroot "$DIR/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
-in_root dpkg --force-depends -i /mnt/*.deb >/dev/null 2>"$DIR/errors" || { cat "$DIR/errors"; exit 1; }
+in_root sh -c 'dpkg -i /mnt/*.deb' >/dev/null 2>"$DIR/errors" || { cat "$DIR/errors"; exit 1; }
 in_root sh -c 'dpkg -V $(dpkg-query -W -f "\\\${Package}\\n" "ja4-platform-*" libapache2-mod-reqin-log)'
 in_root ja4ctl --version
 in_root stat -c '%a %U:%G %n' /etc/ja4-platform/web.toml /run/ja4 /etc/ja4-platform/secrets
-in_root apache2 -t -C "ServerRoot /etc/apache2" -C "ServerName x" -C "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so" \\
+in_root apache2 -t -C "ServerRoot /etc/apache2" -C "ServerName x" -C "ErrorLog /dev/stderr" -C "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so" \\
   -C "Include /etc/apache2/mods-available/reqin_log.load" -C "Include /etc/apache2/mods-available/reqin_log.conf" -f /dev/null 2>&1 | tail -1
 in_root dpkg -P libapache2-mod-reqin-log ja4-platform-capture ja4-platform-correlate ja4-platform-detect ja4-platform-web ja4-platform-common >/dev/null
 in_root sh -c 'ls /usr/bin/ja4* /etc/ja4-platform/*.toml 2>/dev/null | wc -l'

@@ -387,10 +387,10 @@ Deno.test({
 
     await step("a hung process is restarted by the watchdog", async () => {
       await host.must(
-        "mkdir -p /run/systemd/system/ja4-detect.service.d; printf '[Service]\\nWatchdogSec=2\\n' >/run/systemd/system/ja4-detect.service.d/99-test.conf; systemctl daemon-reload; systemctl restart ja4-detect",
+        "mkdir -p /run/systemd/system/ja4-correlate.service.d; printf '[Service]\\nWatchdogSec=3\\n' >/run/systemd/system/ja4-correlate.service.d/99-test.conf; systemctl daemon-reload; systemctl restart ja4-correlate",
       );
-      await host.killAndWait("detect", "STOP");
-      assert.ok(await host.logged("detect", /watchdog/i));
+      await host.killAndWait("correlate", "STOP");
+      assert.ok(await host.logged("correlate", /watchdog/i));
     });
 
     await step("a bad reload is refused, a good one taken up", async () => {
