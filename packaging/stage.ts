@@ -15,6 +15,7 @@ export async function place(entry: Entry, root: string): Promise<boolean> {
   }
   if (entry.from === undefined) {
     await Deno.mkdir(target, { recursive: true });
+    await Deno.chmod(target, parseInt(entry.mode, 8));
     return false;
   }
   const from = entry.from === "dist/libchdb.so"
