@@ -206,13 +206,10 @@ function request(raw: Raw & Loose<RequestEvent>): number {
     mayBeFlag(raw.truncated) +
     mayBeCount(raw.bad_utf8) +
     mayBeCount(raw.control_bytes) +
-    mayBeCount(raw.control_bytes) +
     mayBeText(raw.tls_version) +
     mayBeText(raw.tls_cipher) +
     mayBeFlag(raw.tls_resumed) +
     mayBeText(raw.tls_sni) +
-    mayBeCounts(raw.tls_cipher_suites) +
-    mayBeCounts(raw.tls_extensions) +
     mayBeCounts(raw.tls_cipher_suites) +
     mayBeCounts(raw.tls_extensions) +
     headers(raw.headers) +
