@@ -135,13 +135,13 @@ source requests { file("${files.requests}" flags(no-parse) follow-freq(1) log-fe
 rewrite raw_hello { set("$MSG" value("raw")); set("h" value("side")); };
 rewrite raw_request { set("$MSG" value("raw")); set("r" value("side")); };
 parser json { json-parser(prefix("j.")); };
-parser group { grouping-by(key("\${j.src_ip}:\${j.src_port}") scope(global) timeout(60) inject-mode(aggregate-only)
+parser pairs { grouping-by(key("\${j.src_ip}:\${j.src_port}") scope(global) timeout(60) inject-mode(aggregate-only)
   trigger("$(context-length)" == "2")
   aggregate(value("out" "{\\"request\\":$(grep (\\"$side\\" eq \\"r\\") $raw),\\"handshake\\":$(grep (\\"$side\\" eq \\"h\\") $raw)}") inherit-mode(none))); };
 filter joined { "\${out}" ne "" };
 destination file { file("${out}" template("\${out}\\n") flush-lines(1000) log-fifo-size(200000)); };
 log { junction { channel { source(hellos); rewrite(raw_hello); }; channel { source(requests); rewrite(raw_request); }; };
-  parser(json); parser(group); filter(joined); destination(file); };
+  parser(json); parser(pairs); filter(joined); destination(file); };
 `,
   );
   const child = new Deno.Command(program, {
