@@ -3,7 +3,7 @@
  * through a real httpd, hurt in every way an operator meets, upgraded, rolled back and removed.
  */
 import assert from "node:assert/strict";
-import { eventually, needs } from "../lib/testing.ts";
+import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
 import { buildRpms } from "../packaging/rpm.ts";
 import { parseMetrics } from "../ctl/samples.ts";
 import { metricsReference } from "../tools/documents/metrics.ts";
@@ -168,12 +168,13 @@ Deno.test({
   name: "the packages run a pipeline under systemd and leave nothing behind",
   ...needs(obstacle === undefined, obstacle ?? ""),
   async fn(t) {
+    await using folder = await temporaryFolder();
     const packages = await buildRpms({
       dists: ["el9"],
       fast: true,
       withStore: true,
       reuse: true,
-      out: await Deno.makeTempDir({ prefix: "ja4-rpm-" }),
+      out: folder.path,
     });
     await using container = await Container.boot();
     const host = new Host(container);
