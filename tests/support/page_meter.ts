@@ -117,6 +117,9 @@ export async function vitalsOf(
   await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
   await page.goto(url);
   await listening(page);
+  await page.waitForFunction(() =>
+    (globalThis as unknown as { vitals: Vitals }).vitals.lcp > 0
+  );
   return await page.evaluate(() =>
     new Promise<Vitals>((resolve) =>
       requestAnimationFrame(() =>
