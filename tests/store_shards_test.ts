@@ -97,10 +97,10 @@ const QUERIES: Readonly<Record<string, Sql>> = {
     sql`SELECT toString(src_ip) AS ip, sum(requests) AS n, sum(entity_5m.handshakes) AS hellos, sum(status_4xx) AS faults
       FROM entity_5m GROUP BY src_ip ORDER BY n DESC, ip LIMIT 20`,
   "requests a minute":
-    sql`SELECT toString(minute) AS at, status_class, sum(events) AS n, uniqCombinedMerge(12)(addresses) AS ips
+    sql`SELECT toString(minute) AS at, status_class, sum(events) AS n
       FROM requests_1m GROUP BY minute, status_class ORDER BY minute, status_class`,
   "clients of a JA4":
-    sql`SELECT toString(ja4) AS ja4, user_agent, sum(events) AS n, uniqCombinedMerge(12)(addresses) AS ips,
+    sql`SELECT toString(ja4) AS ja4, user_agent, sum(events) AS n,
         toString(min(first_seen)) AS first FROM clients_1h GROUP BY ja4, user_agent ORDER BY n DESC, ja4, user_agent LIMIT 50`,
   "facts of a window":
     sql`SELECT toString(src_ip) AS ip, toString(ja4) AS ja4, http_host, toString(requests) AS n, documents, assets, probes_hit
