@@ -15,6 +15,7 @@
 import type { Database } from "../lib/clickhouse.ts";
 import type { CorrelatedEvent, UnixMicros } from "../lib/events.ts";
 import { httpEventColumns } from "../lib/http_events.ts";
+import { invariant } from "../lib/invariant.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { sql } from "../lib/sql.ts";
 import { readMigrations, statementsOf } from "../store/migration_files.ts";
@@ -55,10 +56,15 @@ async function asObjects(
   database: Database,
   events: readonly CorrelatedEvent[],
 ): Promise<Record<string, unknown>[]> {
+  await truncate(database);
   const columns = httpEventColumns(events);
   await database.insert("http_events", columns, events.length);
   const names = sql.trusted(columns.map(({ name }) => name).join(", "));
-  return await database.query(sql`SELECT ${names} FROM http_events`);
+  const objects = await database.query<Record<string, unknown>>(
+    sql`SELECT ${names} FROM http_events`,
+  );
+  invariant(objects.length === events.length, "both sides have the same rows");
+  return objects;
 }
 
 async function truncate(database: Database): Promise<void> {
@@ -124,7 +130,6 @@ async function measureDisk(
   database: Database,
   events: readonly CorrelatedEvent[],
 ): Promise<{ disk: number; json: number }> {
-  await truncate(database);
   const objects = await asObjects(database, events);
   await database.command(sql`OPTIMIZE TABLE http_events FINAL`);
   const [row] = await database.query<{ bytes: number }>(sql`
