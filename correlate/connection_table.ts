@@ -30,6 +30,12 @@ export const STATE = {
 export type State = typeof STATE[keyof typeof STATE];
 
 const LISTS = 5;
+/**
+ * Share of the bounds that handshakes without a request may fill before they give way to one another. Without
+ * it connections that stay would leave no room for the moment between a hello and its request; with
+ * all of it a scan from many addresses would push them out.
+ */
+const FRESH_SHARE = 1 / 4;
 /** Sources share a bucket by a seeded hash; with 65 536 of them two busy ones seldom meet. */
 const SOURCE_BUCKETS = 65_536;
 /** Handshakes kept for one key: a port is reused, and the earlier connection may still log. */
@@ -75,6 +81,9 @@ export class ConnectionTable {
   readonly #sourceNext: Int32Array;
   readonly #sourcePrevious: Int32Array;
 
+  /** Entries of each state, and their sizes. */
+  readonly #count = new Uint32Array(LISTS);
+  readonly #countBytes = new Float64Array(LISTS);
   readonly #first = new Int32Array(LISTS).fill(NONE);
   readonly #last = new Int32Array(LISTS).fill(NONE);
   readonly #sourceFirst = new Int32Array(SOURCE_BUCKETS).fill(NONE);
@@ -182,8 +191,9 @@ export class ConnectionTable {
   }
 
   /**
-   * The entry that must go before a new one of `key` and `bytes` fits, and why; -1 when it fits.
-   * Ended connections go first, then handshakes that no request followed, least recently touched.
+   * The entry that must go before a new one of `key` and `bytes` fits, and why; undefined when it fits.
+   * Ended connections go first, then handshakes whose row without a request is written, then those that wait for
+   * one beyond their share, then the connection that was touched least recently.
    */
   victim(
     key: KeyWords,
@@ -209,11 +219,27 @@ export class ConnectionTable {
       this.#size < this.#limits.entriesMax &&
       this.#bytesHeld + bytes <= this.#limits.bytesMax
     ) return undefined;
-    for (const state of EVICTION_ORDER) {
+    const entry = this.#leastWorth();
+    // Otherwise one entry is larger than all memory: the caller bounds its size.
+    return entry >= 0 ? { entry, pressure: "capacity" } : undefined;
+  }
+
+  #leastWorth(): number {
+    for (const state of [STATE.closing, STATE.lone]) {
       const entry = this.oldest(state);
-      if (entry >= 0) return { entry, pressure: "capacity" };
+      if (entry >= 0) return entry;
     }
-    return undefined; // one entry larger than all memory: the caller bounds its size
+    const { entriesMax, bytesMax } = this.#limits;
+    const fresh = this.oldest(STATE.fresh);
+    const crowded =
+      (this.#count[STATE.fresh] ?? 0) >= entriesMax * FRESH_SHARE ||
+      (this.#countBytes[STATE.fresh] ?? 0) >= bytesMax * FRESH_SHARE;
+    if (crowded && fresh >= 0) return fresh;
+    const [window, conn] = [this.oldest(STATE.window), this.oldest(STATE.conn)];
+    if (conn < 0) return window < 0 ? fresh : window;
+    if (window < 0) return conn;
+    const later = (this.#touched[window] ?? 0) - (this.#touched[conn] ?? 0);
+    return (later | 0) <= 0 ? window : conn;
   }
 
   /** Takes a handshake in, as the newest of its key. There must be room: see {@linkcode victim}. */
@@ -325,6 +351,9 @@ export class ConnectionTable {
     this.#last[state] = entry;
     this.#state[entry] = state;
     this.#touched[entry] = nowMs;
+    this.#count[state] = (this.#count[state] ?? 0) + 1;
+    this.#countBytes[state] = (this.#countBytes[state] ?? 0) +
+      (this.#bytes[entry] ?? 0);
   }
 
   #unlink(entry: number): void {
@@ -335,6 +364,9 @@ export class ConnectionTable {
     else this.#first[state] = next;
     if (next >= 0) this.#previous[next] = previous;
     else this.#last[state] = previous;
+    this.#count[state] = (this.#count[state] ?? 0) - 1;
+    this.#countBytes[state] = (this.#countBytes[state] ?? 0) -
+      (this.#bytes[entry] ?? 0);
   }
 
   /** An IPv4 address or the /64 of an IPv6 address: what one host can choose from freely. */
@@ -366,11 +398,3 @@ export class ConnectionTable {
     this.#sourceCount[bucket] = (this.#sourceCount[bucket] ?? 0) - 1;
   }
 }
-
-const EVICTION_ORDER: readonly State[] = [
-  STATE.closing,
-  STATE.lone,
-  STATE.fresh,
-  STATE.window,
-  STATE.conn,
-];

@@ -158,6 +158,51 @@ Deno.test("a scanner evicts its own handshakes and nobody else's", () => {
   checkLaw(join);
 });
 
+Deno.test("connections that stay leave room for the hellos of new ones", () => {
+  const join = new Join(testOptions({ maxTls: 100 }), () => {});
+  join.advance(0, START_US);
+  for (let n = 1; n <= 1000; n++) {
+    // The hello of one, while ten others wait for their request.
+    join.handshake(handshake({ src_ip: addressOf(n), seq: n }), 600);
+    if (n <= 10) continue;
+    const before = n - 10;
+    join.request(
+      request({ ...CONN, src_ip: addressOf(before), conn: before, seq: n }),
+    );
+  }
+  assert.equal(join.counts.matched.conn, 990);
+  assert.equal(join.counts.evicted.capacity, 900);
+  checkLaw(join);
+});
+
+Deno.test("a scan from many addresses takes a quarter of the table from those that are joined", () => {
+  const join = new Join(testOptions({ maxTls: 1000 }), () => {});
+  join.advance(0, START_US);
+  let seq = 0;
+  const askAll = (): void => {
+    for (let n = 1; n <= 700; n++) {
+      join.request(
+        request({ ...CONN, src_ip: addressOf(n), conn: n, seq: ++seq }),
+      );
+    }
+  };
+  for (let n = 1; n <= 700; n++) {
+    join.handshake(handshake({ src_ip: addressOf(n), seq: n }), 600);
+  }
+  askAll();
+  for (let n = 701; n <= 50_000; n++) {
+    join.handshake(handshake({ src_ip: addressOf(n), seq: n }), 600);
+  }
+  askAll();
+  assert.equal(join.counts.matched.conn, 1400);
+  checkLaw(join);
+});
+
+/** A client's address, for `n` below 65,536. */
+function addressOf(n: number): string {
+  return `198.18.${n >> 8}.${n & 255}`;
+}
+
 Deno.test("with conn_ts no request is joined with another connection's hello", () => {
   let total = 0;
   fc.assert(
