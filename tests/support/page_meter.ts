@@ -53,7 +53,7 @@ async function compressed(url: string): Promise<number> {
 
 /** Whether times mean anything: fewer programs want to run than there are processors. */
 export function isCalm(): boolean {
-  return (Deno.loadavg()[0] ?? 0) < navigator.hardwareConcurrency;
+  return (Deno.loadavg()[0] ?? 0) < navigator.hardwareConcurrency + 1;
 }
 
 /** Milliseconds of CPU that the store and this process have used. */
