@@ -65,7 +65,10 @@ export async function storeModel(
   }], { signal: of.signal, token: `model-${model.id}` });
 }
 
-/** What is said of a model from now on. A model that becomes active retires the others. */
+/**
+ * What is said of a model from now on. A model that becomes active retires the others. What is said
+ * later holds, also where the clock is behind that of who spoke before.
+ */
 export async function setState(
   db: Database,
   modelId: string,
@@ -77,17 +80,19 @@ export async function setState(
     now: UnixMicros;
   },
 ): Promise<void> {
+  const models = await listModels(db);
+  const rev = Math.max(to.now, (models[0]?.since ?? 0) + 1);
   const row = (model_id: string, state: ModelState, reason: string) => ({
     model_id,
     state,
     actor: to.actor,
     reason,
     gate: JSON.stringify(to.gate ?? {}),
-    rev: to.now,
+    rev,
   });
   const rows = [row(modelId, to.state, to.reason)];
   if (to.state === "active" || to.state === "shadow") {
-    for (const other of await listModels(db)) {
+    for (const other of models) {
       if (other.state === to.state && other.model_id !== modelId) {
         rows.push(row(other.model_id, "retired", `${modelId} took its place`));
       }

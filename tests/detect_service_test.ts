@@ -5,7 +5,7 @@ import { deliver, type Send } from "../detect/alert_store.ts";
 import { nameServerResolver } from "../detect/bot_names.ts";
 import { detectorOptions, schema } from "../detect/config.ts";
 import { Detector, type DetectorOptions } from "../detect/detector.ts";
-import { listModels, loadModel } from "../detect/registry.ts";
+import { listModels, loadModel, setState } from "../detect/registry.ts";
 import { writeLabel } from "../detect/review.ts";
 import { rateFor } from "../detect/settings.ts";
 import { serveDns } from "../detect/testing_dns.ts";
@@ -265,6 +265,15 @@ Deno.test("the registry: bit for bit again, trial, gate, promotion by hand, roll
   const back = await detector.cycle(END + 183e6 as UnixMicros);
   assert.equal(back.model.id, first.id);
   assert.match(back.notes.join(), /rolled back by hand/);
+  // Somebody's clock is an hour behind: what is said last holds.
+  const late = { actor: "bob", now: END - HOUR_US as UnixMicros };
+  for (const id of [shadow.model_id, first.id]) {
+    await setState(db, id, { ...late, state: "active", reason: "by hand" });
+    const active = (await listModels(db)).filter(({ state }) =>
+      state === "active"
+    );
+    assert.deepEqual(active.map(({ model_id }) => model_id), [id]);
+  }
 
   // Sixty networks with a new handshake, and all else as Chrome has it.
   await insert(db, newChrome(known, 60));
