@@ -1,6 +1,7 @@
 /** Configuration of the capture: `/etc/ja4-platform/capture.toml`. @module */
 import * as v from "valibot";
-import { about, healthAddress, integer } from "../lib/config.ts";
+import { about, integer } from "../lib/config.ts";
+import { flag, healthSection, logSection } from "../lib/config_sections.ts";
 import { networkList } from "../lib/ip_filter.ts";
 import { parseIp } from "../lib/ip.ts";
 import {
@@ -20,6 +21,8 @@ const path = v.pipe(
   v.string("expected a path"),
   v.regex(/^[^\0]+$/, "expected a path"),
 );
+
+const PORTS_EXPECTED = "expected a list of 1 to 64 ports";
 
 const backlogBytes = v.optional(
   integer(64 * 1024, 1024 * 1024 * 1024),
@@ -49,7 +52,11 @@ export const captureSchema = v.strictObject({
       ports: about(
         "Ports of the servers on this host whose clients are of interest",
         v.optional(
-          v.pipe(v.array(integer(1, 65_535)), v.minLength(1), v.maxLength(64)),
+          v.pipe(
+            v.array(integer(1, 65_535), PORTS_EXPECTED),
+            v.minLength(1, PORTS_EXPECTED),
+            v.maxLength(64, PORTS_EXPECTED),
+          ),
           [443],
         ),
       ),
@@ -67,14 +74,14 @@ export const captureSchema = v.strictObject({
               ),
               "expected a list of addresses",
             ),
-            v.maxLength(64),
+            v.maxLength(64, "expected a list of at most 64 addresses"),
           ),
           [],
         ),
       ),
       vlan: about(
         "Packets with a VLAN tag, or two, that the kernel has not removed",
-        v.optional(v.boolean(), OFF),
+        flag(OFF),
       ),
       tunnels: about(
         "Tunnels that are looked into; all that they carry reaches the process",
@@ -88,7 +95,7 @@ export const captureSchema = v.strictObject({
       ),
       measure_rtt: about(
         "Measures tcp_rtt_us; every ACK without data reaches the process then",
-        v.optional(v.boolean(), OFF),
+        flag(OFF),
       ),
       workers: about(
         "Threads among which the kernel divides the connections",
@@ -96,7 +103,7 @@ export const captureSchema = v.strictObject({
       ),
       filter: about(
         "pcap-filter(7) expression on top of the one made for `ports`",
-        v.optional(v.string(), ""),
+        v.optional(v.string("expected a text"), ""),
       ),
       exclude: about(
         "Networks whose packets are left out, such as those of a load balancer's checks",
@@ -104,7 +111,7 @@ export const captureSchema = v.strictObject({
       ),
       promiscuous: about(
         "Takes packets too that are not for this host",
-        v.optional(v.boolean(), OFF),
+        flag(OFF),
       ),
       snap_length: about(
         "Bytes kept of a packet",
@@ -125,7 +132,7 @@ export const captureSchema = v.strictObject({
         "Name of this host in events; its host name if empty",
         v.optional(
           v.pipe(
-            v.string(),
+            v.string("expected letters, digits, '.', '_' and '-'"),
             v.regex(
               /^[A-Za-z0-9._-]{0,64}$/,
               "expected letters, digits, '.', '_' and '-'",
@@ -136,7 +143,7 @@ export const captureSchema = v.strictObject({
       ),
       user: about(
         "User to become once the interface is open, when started as root",
-        v.optional(v.string(), ""),
+        v.optional(v.string("expected a name"), ""),
       ),
       stats_interval_s: about(
         "Time between stats events",
@@ -149,7 +156,7 @@ export const captureSchema = v.strictObject({
     v.strictObject({
       enabled: about(
         "Whether events go to the correlator",
-        v.optional(v.boolean(), ON),
+        flag(ON),
       ),
       path: about(
         "UNIX stream socket on which the correlator listens",
@@ -166,7 +173,7 @@ export const captureSchema = v.strictObject({
     v.strictObject({
       enabled: about(
         "Whether events go to a file too",
-        v.optional(v.boolean(), OFF),
+        flag(OFF),
       ),
       path: about(
         "Appended to; opened anew on SIGHUP",
@@ -183,7 +190,7 @@ export const captureSchema = v.strictObject({
     v.strictObject({
       enabled: about(
         "Whether events go to standard output too",
-        v.optional(v.boolean(), OFF),
+        flag(OFF),
       ),
       backlog_bytes: about(
         "Bytes of events kept while nobody reads",
@@ -196,7 +203,7 @@ export const captureSchema = v.strictObject({
     v.strictObject({
       folder: about(
         "Folder in which what was captured is kept as pcapng files; none if empty",
-        v.optional(v.string(), ""),
+        v.optional(v.string("expected a path"), ""),
       ),
       file_bytes: about(
         "Most bytes of a file",
@@ -212,27 +219,8 @@ export const captureSchema = v.strictObject({
     }),
     {},
   ),
-  health: v.optional(
-    v.strictObject({
-      listen: about(
-        "Where health and metrics are asked for",
-        v.optional(healthAddress(), "127.0.0.1:9463"),
-      ),
-    }),
-    {},
-  ),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(["debug", "info", "warning", "error"]),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  health: healthSection("127.0.0.1:9463"),
+  log: logSection(),
 });
 
 /** What {@linkcode captureSchema} accepts, with defaults. */

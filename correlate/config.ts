@@ -1,7 +1,8 @@
 /** `correlate.toml`: sections, keys, ranges, defaults. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse_config.ts";
-import { about, healthAddress, integer } from "../lib/config.ts";
+import { about, integer } from "../lib/config.ts";
+import { flag, healthSection, logSection } from "../lib/config_sections.ts";
 import { insertRowsMax } from "../lib/limits.ts";
 import { FEED_FORMATS } from "./feeds.ts";
 import { filterSection, joinSection } from "./join_config.ts";
@@ -10,12 +11,6 @@ import { SECRET_NAMES } from "./query_privacy.ts";
 
 const ON = true;
 const OFF = false;
-
-function flag(
-  byDefault: boolean,
-): v.OptionalSchema<v.BooleanSchema<string>, boolean> {
-  return v.optional(v.boolean("expected true or false"), byDefault);
-}
 
 function text(): v.StringSchema<string> {
   return v.string("expected a text");
@@ -125,6 +120,7 @@ export const schema = v.strictObject({
               path: requiredSocketPath(),
               ...SOCKET_KEYS,
             }),
+            "expected a list of tables, [[http.feeds]]",
           ),
           [],
         ),
@@ -162,7 +158,10 @@ export const schema = v.strictObject({
       ),
       query_names: about(
         'For "redact": parameters whose values go',
-        v.optional(v.array(text()), [...SECRET_NAMES]),
+        v.optional(
+          v.array(text(), "expected a list of names"),
+          [...SECRET_NAMES],
+        ),
       ),
     }),
     {},
@@ -240,30 +239,8 @@ export const schema = v.strictObject({
     }),
     {},
   ),
-  health: v.optional(
-    v.strictObject({
-      listen: about(
-        "Where health and metrics are asked for",
-        v.optional(healthAddress(), "127.0.0.1:9464"),
-      ),
-    }),
-    {},
-  ),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(
-            ["debug", "info", "warning", "error"],
-            'expected "debug", "info", "warning" or "error"',
-          ),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  health: healthSection("127.0.0.1:9464"),
+  log: logSection(),
 });
 
 /** A checked configuration. */

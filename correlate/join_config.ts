@@ -1,6 +1,7 @@
 /** The `[join]` section and the `[filter]` section: keys, ranges, defaults. @module */
 import * as v from "valibot";
 import { about, integer } from "../lib/config.ts";
+import { flag } from "../lib/config_sections.ts";
 import { networkList, NetworkSet } from "../lib/ip_filter.ts";
 import type { JoinOptions } from "./join_options.ts";
 
@@ -71,11 +72,11 @@ export const joinSection = v.optional(
     ),
     emit_http_orphans: about(
       "Whether requests without a handshake become rows",
-      v.optional(v.boolean("expected true or false"), ON),
+      flag(ON),
     ),
     emit_tls_orphans: about(
       "Whether handshakes without a request become rows",
-      v.optional(v.boolean("expected true or false"), ON),
+      flag(ON),
     ),
     max_tls: about(
       "Most handshakes in memory",

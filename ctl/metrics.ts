@@ -6,6 +6,7 @@
  */
 import * as v from "valibot";
 import { about, healthAddress } from "../lib/config.ts";
+import { logSection } from "../lib/config_sections.ts";
 import { startLog } from "../lib/log.ts";
 import { serveHealth } from "../lib/metrics.ts";
 import { CONFIG_DIR, main, type Program } from "../lib/program.ts";
@@ -27,21 +28,7 @@ export const schema = v.strictObject({
     }),
     {},
   ),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(
-            ["debug", "info", "warning", "error"],
-            "expected debug, info, warning or error",
-          ),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  log: logSection(),
 });
 
 /** What Prometheus takes for its text format. */

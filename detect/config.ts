@@ -1,7 +1,8 @@
 /** The file detect.toml. @module */
 import * as v from "valibot";
 import { clickhouseSection } from "../lib/clickhouse_config.ts";
-import { about, healthAddress, integer, listenAddress } from "../lib/config.ts";
+import { about, integer, listenAddress } from "../lib/config.ts";
+import { flag, healthSection, logSection } from "../lib/config_sections.ts";
 import { SEVERITIES } from "../lib/events.ts";
 import type { DetectorOptions } from "./detector.ts";
 import { MODEL_NAMES } from "./detector_model.ts";
@@ -10,7 +11,6 @@ import { ALARM_RATE_MAX, type RuleMode } from "./settings.ts";
 
 const ON = true;
 const OFF = false;
-const flag = v.boolean("expected true or false");
 const rule = v.optional(
   v.union(
     [v.boolean(), v.literal("simulate")],
@@ -87,19 +87,19 @@ export const schema = v.strictObject({
     v.strictObject({
       complete: about(
         "Whether the model of clients with fingerprint and requests is used",
-        v.optional(flag, ON),
+        flag(ON),
       ),
       applicative: about(
         "Whether the model of requests without a fingerprint is used",
-        v.optional(flag, ON),
+        flag(ON),
       ),
       declared: about(
         "Whether the model of clients that say what they are is used",
-        v.optional(flag, ON),
+        flag(ON),
       ),
       app: about(
         "Whether the model of programs beside browsers is used",
-        v.optional(flag, ON),
+        flag(ON),
       ),
     }),
     {},
@@ -158,7 +158,7 @@ export const schema = v.strictObject({
       ),
       allow_private: about(
         "Whether the receiver may have a private address",
-        v.optional(flag, OFF),
+        flag(OFF),
       ),
       ca_file: about("Certificates of own authorities, PEM", path),
     }),
@@ -187,30 +187,8 @@ export const schema = v.strictObject({
     {},
   ),
   clickhouse: clickhouseSection("ja4"),
-  health: v.optional(
-    v.strictObject({
-      listen: about(
-        "Where health and metrics are asked for",
-        v.optional(healthAddress(), "127.0.0.1:8080"),
-      ),
-    }),
-    {},
-  ),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(
-            ["debug", "info", "warning", "error"],
-            "expected debug, info, warning or error",
-          ),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  health: healthSection("127.0.0.1:8080"),
+  log: logSection(),
 });
 
 /** The file, as read. */

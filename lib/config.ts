@@ -246,8 +246,15 @@ async function readConfig<Schema extends ConfigSchema>(
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    return "unknown key; see --help or the example file for those that exist";
+  if (issue.type === "strict_object") {
+    switch (issue.expected) {
+      case "never":
+        return "unknown key; see --help or the example file for those that exist";
+      case "Object":
+        return `expected a table, found ${issue.received}`;
+      default:
+        return "expected a value: it has no default";
+    }
   }
   const found = issue.received === "undefined"
     ? ""

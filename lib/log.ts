@@ -17,8 +17,11 @@ import { printable } from "./text.ts";
 
 export type { Logger };
 
+/** Levels, from the one that says most. */
+export const LEVELS = ["debug", "info", "warning", "error"] as const;
+
 /** Lowest level that is written. */
-export type Level = "debug" | "info" | "warning" | "error";
+export type Level = typeof LEVELS[number];
 
 /** sd-daemon(3) priorities, which journald reads as a `<N>` prefix. */
 const PRIORITY: Readonly<Record<LogLevel, number>> = {

@@ -1,6 +1,7 @@
 /** `deno task store`: the embedded ClickHouse server, for hosts without one of their own. @module */
 import * as v from "valibot";
 import { about, integer, listenAddress } from "../lib/config.ts";
+import { logSection } from "../lib/config_sections.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
@@ -95,18 +96,7 @@ export const schema = v.strictObject({
       ),
     }),
   ),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(["debug", "info", "warning", "error"]),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  log: logSection(),
 });
 
 /** The program. */

@@ -6,6 +6,7 @@ import {
   databaseOptions,
 } from "../lib/clickhouse_config.ts";
 import { about, integer } from "../lib/config.ts";
+import { flag } from "../lib/config_sections.ts";
 import { FatalError } from "../lib/errors.ts";
 import { main, type Program } from "../lib/program.ts";
 import { type Placeholders, readMigrations } from "./migration_files.ts";
@@ -29,7 +30,7 @@ const migrateSection = v.optional(
     ),
     replicated: about(
       "Whether tables of a cluster are replicated",
-      v.optional(v.boolean("expected true or false"), BY_DEFAULT),
+      flag(BY_DEFAULT),
     ),
     raw_days: about(
       "How long events are kept",

@@ -6,7 +6,8 @@ import {
   configurationReference,
   FILES,
 } from "../tools/documents/configuration.ts";
-import { keysOf } from "../lib/config.ts";
+import { keysOf, loadConfig } from "../lib/config.ts";
+import { FatalError } from "../lib/errors.ts";
 import { FIGURES } from "../ctl/status.ts";
 import { databaseReference } from "../tools/documents/database.ts";
 import { ROWS } from "../tools/documents/grafana.ts";
@@ -39,6 +40,41 @@ Deno.test("every key of every configuration says what it is for", () => {
   );
   assert.deepEqual(silent, []);
   assert.match(configurationReference(), /^\| `snap_length` \| `16640` \|/m);
+});
+
+/** Values in TOML that no key takes, or only a key of another kind. */
+const WRONG = [
+  "1970-01-01",
+  "-1",
+  "1.5",
+  '"\\u0000"',
+  "[]",
+  "[1970-01-01]",
+  "{}",
+];
+
+Deno.test("every wrong value of every key is told what was expected", async () => {
+  const others: string[] = [];
+  for (const [file, schema] of Object.entries(FILES)) {
+    for (const { section, key } of keysOf(schema)) {
+      for (const value of WRONG) {
+        const variable = `JA4_${section}__${key}`.toUpperCase();
+        try {
+          await loadConfig(schema, {
+            env: (name) => name === variable ? value : undefined,
+          });
+        } catch (thrown) {
+          assert.ok(thrown instanceof FatalError);
+          others.push(
+            ...thrown.message.split("\n").filter((line) =>
+              !/^\S.*: [\w.]+: (expected|unknown key)/.test(line)
+            ).map((line) => `${file}.toml: ${line}`),
+          );
+        }
+      }
+    }
+  }
+  assert.deepEqual(others, []);
 });
 
 Deno.test("the database reference is that of the live schema", async () => {

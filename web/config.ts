@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ROLES } from "../lib/accounts.ts";
 import { clickhouseSection } from "../lib/clickhouse_config.ts";
 import { about, listenAddress } from "../lib/config.ts";
+import { logSection } from "../lib/config_sections.ts";
 import { FatalError, messageOf } from "../lib/errors.ts";
 import { networkList, NetworkSet } from "../lib/ip_filter.ts";
 import type { OidcOptions } from "./auth/oidc.ts";
@@ -10,7 +11,10 @@ import type { ProxyAuthOptions } from "./auth/proxy_auth.ts";
 import type { GroupRoles } from "./auth/roles.ts";
 
 const groups = v.optional(
-  v.array(v.string(), 'expected a list of names such as ["soc"]'),
+  v.array(
+    v.string("expected a name"),
+    'expected a list of names such as ["soc"]',
+  ),
   [],
 );
 const text = v.pipe(v.string("expected a text"), v.nonEmpty("expected a text"));
@@ -104,18 +108,7 @@ export const schema = v.strictObject({
       v.optional(header, "X-Forwarded-Groups"),
     ),
   })),
-  log: v.optional(
-    v.strictObject({
-      level: about(
-        "The lowest level that is written",
-        v.optional(
-          v.picklist(["debug", "info", "warning", "error"]),
-          "info",
-        ),
-      ),
-    }),
-    {},
-  ),
+  log: logSection(),
 });
 
 export type WebConfig = v.InferOutput<typeof schema>;
