@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { concatBytes } from "../lib/bytes.ts";
 import type { UnixMicros } from "../lib/events.ts";
 
 /** Longest time that an event waits for a thread that says nothing, microseconds. */
@@ -94,20 +95,12 @@ export class LineMerge {
       const number = new TextEncoder().encode(String(++this.#seq));
       parts.push(before, number, after);
     }
-    const out = new Uint8Array(
-      parts.reduce((sum, { length }) => sum + length, 0),
-    );
-    let at = 0;
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
-    }
     this.#bytes = this.#lanes.reduce(
       (sum, { lines }) =>
         sum + lines.reduce((bytes, line) => bytes + bytesOf(line), 0),
       0,
     );
-    return out;
+    return concatBytes(parts);
   }
 
   #lane(index: number): Lane {

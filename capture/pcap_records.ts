@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concatBytes } from "../lib/bytes.ts";
 
 const RECORD_HEADER_BYTES = 16;
 /** An enhanced packet block without the packet: 28 bytes before it, 4 behind. */
@@ -108,7 +109,7 @@ export function fileHead(facts: FileFacts): Uint8Array<ArrayBuffer> {
   fields.setUint32(4, facts.snapLength, LITTLE_ENDIAN);
   const text = (value: string): Uint8Array<ArrayBuffer> =>
     new TextEncoder().encode(value);
-  return concat(
+  return concatBytes([
     block(0x0a0d0d0a, section, option(4, text(facts.application)), option(0)),
     block(
       1,
@@ -116,10 +117,10 @@ export function fileHead(facts: FileFacts): Uint8Array<ArrayBuffer> {
       option(2, text(facts.interface)),
       // if_tsresol: microseconds. if_filter: a text for libpcap.
       option(9, new Uint8Array([6])),
-      option(11, concat(new Uint8Array([0]), text(facts.filter))),
+      option(11, concatBytes([new Uint8Array([0]), text(facts.filter)])),
       option(0),
     ),
-  );
+  ]);
 }
 
 /** Longest value of an option; a filter may be longer. */
@@ -134,31 +135,19 @@ function option(
   const view = viewOf(head);
   view.setUint16(0, code, LITTLE_ENDIAN);
   view.setUint16(2, kept.length, LITTLE_ENDIAN);
-  return concat(head, kept, new Uint8Array(-kept.length & 3));
+  return concatBytes([head, kept, new Uint8Array(-kept.length & 3)]);
 }
 
 function block(
   type: number,
   ...content: Uint8Array[]
 ): Uint8Array<ArrayBuffer> {
-  const body = concat(...content);
+  const body = concatBytes(content);
   const head = new Uint8Array(8);
   const view = viewOf(head);
   view.setUint32(0, type, LITTLE_ENDIAN);
   view.setUint32(4, 12 + body.length, LITTLE_ENDIAN);
-  return concat(head, body, head.subarray(4));
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(
-    parts.reduce((sum, { length }) => sum + length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return concatBytes([head, body, head.subarray(4)]);
 }
 
 function padded(length: number): number {

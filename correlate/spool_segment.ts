@@ -1,4 +1,5 @@
 /** A segment of the spool on disk: what it holds, and the rows of a batch of it. @module */
+import { concatBytes } from "../lib/bytes.ts";
 import {
   decodeSegmentHeader,
   scanFrames,
@@ -121,7 +122,7 @@ export function readBatch(
     payloads.push(frame.payload);
     rows += frame.rows;
   });
-  return { payload: concat(payloads), rows };
+  return { payload: concatBytes(payloads), rows };
 }
 
 function isDelivered(
@@ -133,16 +134,4 @@ function isDelivered(
   if (epoch !== delivered.epoch) return epoch < delivered.epoch;
   if (number !== delivered.segment) return number < delivered.segment;
   return batch <= delivered.batch;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(
-    parts.reduce((sum, { length }) => sum + length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
