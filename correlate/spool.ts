@@ -14,8 +14,6 @@
 import { messageOf } from "../lib/errors.ts";
 import { invariant } from "../lib/invariant.ts";
 import {
-  encodeFrame,
-  encodeSegmentHeader,
   FRAME_HEADER_BYTES,
   PAYLOAD_BYTES_MAX,
   SEGMENT_HEADER_BYTES,
@@ -24,7 +22,6 @@ import {
   type Delivered,
   epochsOf,
   folderFault,
-  hex32,
   lockFolder,
   readState,
   syncFolder,
@@ -37,6 +34,7 @@ import {
   type Segment,
   tokenOf,
 } from "./spool_segment.ts";
+import { SegmentWriter } from "./spool_writer.ts";
 
 /** Settings of {@linkcode Spool}. Sizes are bytes. */
 export interface SpoolOptions {
@@ -91,17 +89,6 @@ export interface SpoolCounts {
   damagedBytes: number;
 }
 
-/** The segment that is written. */
-interface Writer {
-  readonly file: Deno.FsFile;
-  readonly segment: Segment;
-  nextBatch: number;
-  /** Where the open batch starts. */
-  batchStart: number;
-  batchSeq: number;
-  batchRows: number;
-}
-
 const encoder = new TextEncoder();
 
 /** See the module's comment. Made by {@linkcode openSpool}. */
@@ -122,14 +109,13 @@ export class Spool implements Disposable {
   readonly #options: SpoolOptions;
   readonly #lock: Deno.FsFile;
   readonly #segments: Segment[] = [];
-  #writer: Writer | undefined;
+  #writer: SegmentWriter | undefined;
   #nextSegment = 1;
   #nextSeq = 1;
   /** Lines that are not written yet. */
   #pending: string[] = [];
   #pendingChars = 0;
   #bytes = 0;
-  #dirty = false;
   #blocked = false;
   #waiting: (() => void) | undefined;
 
@@ -168,7 +154,7 @@ export class Spool implements Disposable {
       (sum, { batches }) => batches.reduce((n, { rows }) => n + rows, sum),
       0,
     );
-    return sealed + (this.#writer?.batchRows ?? 0) + this.#pending.length;
+    return sealed + this.rowsOpen + this.#pending.length;
   }
 
   /** Rows that a kill would lose now. */
@@ -178,13 +164,12 @@ export class Spool implements Disposable {
 
   /** Rows written to the batch that is not sealed yet. */
   get rowsOpen(): number {
-    return this.#writer?.batchRows ?? 0;
+    return this.#writer?.rows ?? 0;
   }
 
   /** Bytes written to the batch that is not sealed yet. */
   get bytesOpen(): number {
-    const writer = this.#writer;
-    return writer === undefined ? 0 : writer.segment.bytes - writer.batchStart;
+    return this.#writer?.bytes ?? 0;
   }
 
   /** Takes a row: one line of JSON without its newline, which carries the number {@linkcode nextSeq}. */
@@ -203,14 +188,7 @@ export class Spool implements Disposable {
     }
     try {
       const writer = this.#writer ??= this.#openSegment();
-      const frame = encodeFrame({
-        batch: writer.nextBatch,
-        seq: this.#nextSeq,
-        rows,
-      }, payload);
-      this.#write(writer, frame);
-      if (writer.batchRows === 0) writer.batchSeq = this.#nextSeq;
-      writer.batchRows += rows;
+      this.#bytes += writer.write(payload, { seq: this.#nextSeq, rows });
     } catch (thrown) {
       this.writeFault = messageOf(thrown);
       // Kept for the next call, unless that is too much: then the newest go.
@@ -227,39 +205,24 @@ export class Spool implements Disposable {
   /** Completes the open batch, which can then be delivered. Does nothing if it is empty. */
   seal(): void {
     const writer = this.#writer;
-    if (writer === undefined || writer.batchRows === 0) return;
-    const { segment } = writer;
+    if (writer === undefined || writer.rows === 0) return;
     try {
-      const index = writer.nextBatch;
-      this.#write(
-        writer,
-        encodeFrame({ batch: index, seq: this.#nextSeq, rows: 0 }, NO_BYTES),
-      );
+      this.#bytes += writer.seal(this.#nextSeq);
     } catch (thrown) {
       this.writeFault = messageOf(thrown);
       return;
     }
-    segment.batches.push({
-      handed: false,
-      index: writer.nextBatch++,
-      start: writer.batchStart,
-      end: segment.bytes,
-      seq: writer.batchSeq,
-      rows: writer.batchRows,
-    });
-    writer.batchStart = segment.bytes;
-    writer.batchRows = 0;
     this.#waiting?.();
-    if (segment.bytes >= this.#options.segmentBytes) this.#closeSegment();
+    if (writer.segment.bytes >= this.#options.segmentBytes) {
+      this.#closeSegment();
+    }
   }
 
   /** Brings what was written to the disk itself. */
   async sync(): Promise<void> {
     const writer = this.#writer;
-    if (!this.#dirty || writer === undefined) return;
-    this.#dirty = false;
     try {
-      await writer.file.syncData();
+      await writer?.sync();
     } catch (thrown) {
       // The segment may have been closed meanwhile, which syncs it.
       if (writer === this.#writer) this.writeFault = messageOf(thrown);
@@ -375,67 +338,17 @@ export class Spool implements Disposable {
     return payload;
   }
 
-  #openSegment(): Writer {
-    const number = this.#nextSegment++;
-    const name = `${hex32(this.epoch)}-${hex32(number)}.wal`;
-    const file = Deno.openSync(`${this.#options.dir}/${name}`, {
-      createNew: true,
-      write: true,
-      mode: 0o600,
-    });
-    const segment: Segment = {
-      name,
+  #openSegment(): SegmentWriter {
+    const { dir } = this.#options;
+    const writer = SegmentWriter.create(dir, {
       spoolId: this.id,
       epoch: this.epoch,
-      number,
-      recovered: false,
-      bytes: 0,
-      batches: [],
-    };
-    const writer: Writer = {
-      file,
-      segment,
-      nextBatch: 0,
-      batchStart: SEGMENT_HEADER_BYTES,
-      batchSeq: 0,
-      batchRows: 0,
-    };
-    try {
-      this.#write(
-        writer,
-        encodeSegmentHeader({
-          spoolId: this.id,
-          epoch: this.epoch,
-          segment: number,
-          seq: this.#nextSeq,
-        }),
-      );
-    } catch (thrown) {
-      file.close();
-      Deno.removeSync(`${this.#options.dir}/${name}`);
-      throw thrown;
-    }
-    this.#segments.push(segment);
-    syncFolder(this.#options.dir);
+      segment: this.#nextSegment++,
+      seq: this.#nextSeq,
+    });
+    this.#segments.push(writer.segment);
+    this.#bytes += writer.segment.bytes;
     return writer;
-  }
-
-  /** Writes all of `bytes`, or nothing: what a full disk took of them is cut off again. */
-  #write(writer: Writer, bytes: Uint8Array): void {
-    const { file, segment } = writer;
-    let written = 0;
-    try {
-      while (written < bytes.length) {
-        written += file.writeSync(bytes.subarray(written));
-      }
-    } catch (thrown) {
-      file.truncateSync(segment.bytes);
-      file.seekSync(segment.bytes, Deno.SeekMode.Start);
-      throw thrown;
-    }
-    segment.bytes += written;
-    this.#bytes += written;
-    this.#dirty = true;
   }
 
   #closeSegment(): void {
@@ -443,11 +356,10 @@ export class Spool implements Disposable {
     invariant(writer !== undefined, "there is no open segment");
     this.#writer = undefined;
     try {
-      writer.file.syncDataSync();
+      writer.close();
     } catch (thrown) {
       this.writeFault = messageOf(thrown);
     }
-    writer.file.close();
     if (writer.segment.batches.length === 0) {
       this.#removeSegment(writer.segment);
     }
@@ -531,5 +443,3 @@ export function openSpool(options: SpoolOptions): Spool {
 function randomId(): bigint {
   return crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
 }
-
-const NO_BYTES = new Uint8Array();
