@@ -10,7 +10,7 @@
 import { configGrants, type Grants } from "./permissions.ts";
 
 /** Kinds of permission that a configuration can ask for. */
-const KINDS = ["net", "read", "write"] as const;
+const KINDS = ["net", "read", "write", "ffi"] as const;
 
 /** What is asked and not yet allowed, by kind; kinds without anything are left out. */
 export function missingGrants(flags: string, config: unknown): Grants {

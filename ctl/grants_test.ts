@@ -64,6 +64,16 @@ Deno.test("a folder that only begins alike is not allowed with another", () => {
   );
 });
 
+Deno.test("a reader that calls the C library is allowed to, and no other library", () => {
+  const { ffi = [], ...rest } = missingGrants(FLAGS, {
+    http: { reader: "ffi" },
+  });
+  assert.deepEqual(rest, {});
+  assert.ok(ffi.length > 0);
+  for (const path of ffi) assert.match(path, /^\/usr\/lib.*\/libc\.so\.6$/);
+  assert.deepEqual(missingGrants(FLAGS, { http: { reader: "builtin" } }), {});
+});
+
 Deno.test("a part that may do everything lacks nothing", () => {
   assert.deepEqual(
     missingGrants("--allow-all\n", { clickhouse: { url: "http://db:8123" } }),

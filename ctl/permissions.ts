@@ -9,6 +9,7 @@
  */
 import { resolve } from "node:path";
 import { FatalError } from "../lib/errors.ts";
+import { LIBC_PATHS } from "../lib/libraries.ts";
 
 /** Kinds of permission whose values are paths, taken relative to deno.json. */
 const PATH_KINDS: readonly string[] = ["read", "write", "ffi", "run"];
@@ -117,13 +118,15 @@ function isBareName(kind: string, path: string): boolean {
 
 /**
  * What a part's configuration names: `listen` and `url` are network addresses, an absolute path
- * may be read and written (a `*_file` only read), and a `*.socket` is a UNIX socket.
+ * may be read and written (a `*_file` only read), a `*.socket` is a UNIX socket, and `reader = "ffi"`
+ * calls the C library.
  */
 export function configGrants(config: unknown): Grants {
   const grants = {
     net: new Set<string>(),
     read: new Set<string>(),
     write: new Set<string>(),
+    ffi: new Set<string>(),
   };
   const visit = (key: string, value: unknown): void => {
     if (Array.isArray(value)) {
@@ -139,7 +142,9 @@ export function configGrants(config: unknown): Grants {
       visitText("path", text.slice("unix:".length));
       grants.net.add(text);
     } else if (key === "listen" || key === "name_server") grants.net.add(text);
-    else if (key === "url" && URL.canParse(text)) {
+    else if (key === "reader" && text === "ffi") {
+      for (const path of LIBC_PATHS) grants.ffi.add(path);
+    } else if (key === "url" && URL.canParse(text)) {
       const url = new URL(text);
       grants.net.add(
         `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`,
@@ -155,5 +160,6 @@ export function configGrants(config: unknown): Grants {
     net: [...grants.net],
     read: [...grants.read],
     write: [...grants.write],
+    ffi: [...grants.ffi],
   };
 }

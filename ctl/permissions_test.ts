@@ -81,6 +81,7 @@ Deno.test("configGrants() allows what the configuration names and nothing else",
       net: ["unix:/run/ja4/network.socket", "db.example:443", "127.0.0.1:9464"],
       read: ["/run/ja4/network.socket", "/secret/ja4.password", "/spool"],
       write: ["/run/ja4/network.socket", "/spool"],
+      ffi: [],
     },
   );
 });

@@ -8,7 +8,8 @@
  * @module
  */
 import { FatalError } from "../lib/errors.ts";
-import { cString, LIBC_PATHS, LITTLE_ENDIAN, openLibrary } from "./libc.ts";
+import { LIBC_PATHS } from "../lib/libraries.ts";
+import { cString, LITTLE_ENDIAN, openLibrary } from "./libc.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },

@@ -9,13 +9,7 @@
  * @module
  */
 import { FatalError, messageOf } from "../lib/errors.ts";
-
-/** Where the C library is, by distribution and processor. */
-export const LIBC_PATHS = [
-  "/usr/lib/x86_64-linux-gnu/libc.so.6",
-  "/usr/lib64/libc.so.6",
-  "/usr/lib/aarch64-linux-gnu/libc.so.6",
-] as const;
+import { LIBC_PATHS } from "../lib/libraries.ts";
 
 const SYMBOLS = {
   fopen: { parameters: ["buffer", "buffer"], result: "pointer" },
