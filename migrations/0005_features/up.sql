@@ -49,6 +49,14 @@ FROM (
 )
 GROUP BY ja4;
 
+-- The same for pages, which ask often and can do with what was true seconds ago: planning a query of the view takes
+-- longer than a page may have for ten queries.
+CREATE DICTIONARY IF NOT EXISTS {{db}}.dict_folds {{on_cluster}}
+(ja4 String, folded String DEFAULT '')
+PRIMARY KEY ja4
+SOURCE(CLICKHOUSE(QUERY 'SELECT ja4, folded FROM {{db}}.ja4_folds AS f WHERE f.folded NOT IN (\'\', f.ja4)'{{dict_auth}}))
+LAYOUT(COMPLEX_KEY_HASHED) LIFETIME(MIN 10 MAX 20);
+
 -- What a request tells about its client, as the detector learns and compares it. Headers that come and go with the
 -- request are left out of the order, and ja4 is that of a full handshake where the client resumed (ja4_seen is not).
 CREATE VIEW IF NOT EXISTS {{db}}.client_facts {{on_cluster}} AS

@@ -6,3 +6,4 @@ SELECT throwIf(count() != 0, 'window_facts gives rows for an empty span')
 FROM {{db}}.window_facts(win = 3600, from = '1971-01-01 00:00:00', to = '1971-01-01 00:00:00', cold = 0, every = 1);
 SELECT throwIf(count() != 0, 'ja4_signals gives rows for an empty span')
 FROM {{db}}.ja4_signals(from = '1971-01-01 00:00:00', to = '1971-01-01 00:00:00');
+SELECT throwIf(dictGet('{{db}}.dict_folds', 'folded', tuple('')) != '', 'dict_folds');

@@ -24,16 +24,27 @@ SELECT
 FROM {{db}}.triage_events AS e
 GROUP BY detection_id;
 
+-- In one piece: a view of views takes the server half as long again to plan.
 CREATE VIEW IF NOT EXISTS {{db}}.detections_current {{on_cluster}} AS
 SELECT
     d.*,
-    if(t.state = '', 'open', t.state) AS state,
-    if(t.verdict = '', 'none', t.verdict) AS verdict,
-    if(t.assignee = '-', '', t.assignee) AS assignee,
-    t.state_ts AS state_ts,
-    t.notes AS notes
-FROM (SELECT * FROM {{db}}.detections FINAL) AS d
-LEFT JOIN {{db}}.triage_current AS t ON t.detection_id = d.id;
+    if(t.said_state = '', 'open', t.said_state) AS state,
+    if(t.said_verdict = '', 'none', t.said_verdict) AS verdict,
+    if(t.said_assignee = '-', '', t.said_assignee) AS assignee,
+    t.said_at AS state_ts,
+    t.said_notes AS notes
+FROM {{db}}.detections AS d FINAL
+LEFT JOIN (
+    SELECT
+        detection_id,
+        argMaxIf(e.state, e.ts, e.state != '') AS said_state,
+        argMaxIf(e.verdict, e.ts, e.verdict != '') AS said_verdict,
+        argMaxIf(e.assignee, e.ts, e.assignee != '') AS said_assignee,
+        maxIf(e.ts, e.state != '') AS said_at,
+        countIf(e.note != '') AS said_notes
+    FROM {{db}}.triage_events AS e
+    GROUP BY detection_id
+) AS t ON t.detection_id = d.id;
 
 CREATE TABLE IF NOT EXISTS {{db}}.list_entries {{on_cluster}}
 (

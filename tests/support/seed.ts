@@ -81,6 +81,7 @@ export async function seedTraffic(
     ja4CatalogColumns([...first.values()]),
     first.size,
   );
+  await db.command(sql`SYSTEM RELOAD DICTIONARY dict_folds`);
   const options = detectorOptions(v.parse(detectSchema, {}));
   const detector = new Detector(db, options);
   const windowUs = options.windowS * 1e6;

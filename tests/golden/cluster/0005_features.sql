@@ -47,6 +47,12 @@ FROM (
 )
 GROUP BY ja4;
 
+CREATE DICTIONARY IF NOT EXISTS ja4.dict_folds ON CLUSTER 'main'
+(ja4 String, folded String DEFAULT '')
+PRIMARY KEY ja4
+SOURCE(CLICKHOUSE(QUERY 'SELECT ja4, folded FROM ja4.ja4_folds AS f WHERE f.folded NOT IN (\'\', f.ja4)' USER 'ja4' PASSWORD 'a secret'))
+LAYOUT(COMPLEX_KEY_HASHED) LIFETIME(MIN 10 MAX 20);
+
 CREATE VIEW IF NOT EXISTS ja4.client_facts ON CLUSTER 'main' AS
 SELECT
     ts, ingest_ts, event_id, src_ip, src_port, if(folds.folded = '', toString(events.ja4), folds.folded) AS ja4,
@@ -237,6 +243,8 @@ DROP VIEW IF EXISTS ja4.ja4_signals ON CLUSTER 'main' SYNC;
 DROP VIEW IF EXISTS ja4.window_facts ON CLUSTER 'main' SYNC;
 
 DROP VIEW IF EXISTS ja4.client_facts ON CLUSTER 'main' SYNC;
+
+DROP DICTIONARY IF EXISTS ja4.dict_folds ON CLUSTER 'main' SYNC;
 
 DROP VIEW IF EXISTS ja4.ja4_folds ON CLUSTER 'main' SYNC;
 

@@ -27,13 +27,23 @@ GROUP BY detection_id;
 CREATE VIEW IF NOT EXISTS ja4.detections_current ON CLUSTER 'main' AS
 SELECT
     d.*,
-    if(t.state = '', 'open', t.state) AS state,
-    if(t.verdict = '', 'none', t.verdict) AS verdict,
-    if(t.assignee = '-', '', t.assignee) AS assignee,
-    t.state_ts AS state_ts,
-    t.notes AS notes
-FROM (SELECT * FROM ja4.detections FINAL) AS d
-LEFT JOIN ja4.triage_current AS t ON t.detection_id = d.id;
+    if(t.said_state = '', 'open', t.said_state) AS state,
+    if(t.said_verdict = '', 'none', t.said_verdict) AS verdict,
+    if(t.said_assignee = '-', '', t.said_assignee) AS assignee,
+    t.said_at AS state_ts,
+    t.said_notes AS notes
+FROM ja4.detections AS d FINAL
+LEFT JOIN (
+    SELECT
+        detection_id,
+        argMaxIf(e.state, e.ts, e.state != '') AS said_state,
+        argMaxIf(e.verdict, e.ts, e.verdict != '') AS said_verdict,
+        argMaxIf(e.assignee, e.ts, e.assignee != '') AS said_assignee,
+        maxIf(e.ts, e.state != '') AS said_at,
+        countIf(e.note != '') AS said_notes
+    FROM ja4.triage_events AS e
+    GROUP BY detection_id
+) AS t ON t.detection_id = d.id;
 
 CREATE TABLE IF NOT EXISTS ja4.list_entries ON CLUSTER 'main'
 (
