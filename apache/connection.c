@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "delivery.h"
+#include "received.h"
 
 #include "http_config.h"
 
@@ -80,7 +81,7 @@ static apr_status_t end_connection(void *data)
     reqin_sender *sender = atomic_load(&client->sender);
     char event[REQIN_CONNECTION_JSON_MAX + 128];
 
-    if (sender != NULL) {
+    if (sender != NULL && reqin_may_deliver(client->server, sender)) {
         const reqin_origin origin = reqin_next_origin(sender);
         const size_t length =
             reqin_connection_end_json(client->json, &origin, (uint64_t)apr_time_now(), event,
@@ -155,18 +156,6 @@ static reqin_text ssl_variable(request_rec *r, const char *name)
     return reqin_text_of(ssl_var_lookup_fn(r->pool, r->server, r->connection, r, copy));
 }
 
-/* `TLSv1.3` -> `1.3`, `TLSv1` -> `1.0`, `SSLv3` -> `ssl3`: the words of lib/events.ts. */
-static reqin_text tls_version(reqin_text protocol)
-{
-    if (protocol.length == 5 && memcmp(protocol.bytes, "TLSv1", 5) == 0)
-        return reqin_text_of("1.0");
-    if (protocol.length > 4 && memcmp(protocol.bytes, "TLSv", 4) == 0)
-        return reqin_text_of(protocol.bytes + 4);
-    if (protocol.length == 5 && memcmp(protocol.bytes, "SSLv3", 5) == 0)
-        return reqin_text_of("ssl3");
-    return protocol;
-}
-
 /* For the later requests of the connection: streams of HTTP/2 are on several threads at once. */
 static void remember_tls(reqin_client *client, const reqin_request *facts)
 {
@@ -194,7 +183,7 @@ void reqin_connection_tls(request_rec *r, reqin_client *client, reqin_request *f
         facts->tls_resumed = client->tls_resumed;
         return;
     }
-    facts->tls_version = tls_version(ssl_variable(r, "SSL_PROTOCOL"));
+    facts->tls_version = reqin_tls_version(ssl_variable(r, "SSL_PROTOCOL"));
     facts->tls_cipher = ssl_variable(r, "SSL_CIPHER");
     facts->tls_sni = ssl_variable(r, "SSL_TLS_SNI");
     facts->tls_resumed = strcmp(ssl_variable(r, "SSL_SESSION_RESUMED").bytes, "Resumed") == 0;

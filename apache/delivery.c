@@ -53,6 +53,15 @@ reqin_origin reqin_next_origin(reqin_sender *sender)
     return origin;
 }
 
+bool reqin_may_deliver(const server_rec *server, reqin_sender *sender)
+{
+    const bool ready = reqin_sender_ready(sender);
+
+    if (!ready)
+        report(server, sender, reqin_sender_skip(sender));
+    return ready;
+}
+
 void reqin_deliver(const server_rec *server, reqin_sender *sender, const char *event,
                    size_t length)
 {

@@ -14,6 +14,9 @@
 
 reqin_settings *reqin_settings_of(const server_rec *server);
 
+/* Whether an event is to be made and given to reqin_deliver(). If not, it is counted as dropped. */
+bool reqin_may_deliver(const server_rec *server, reqin_sender *sender);
+
 /* What stands in the next event of this process. */
 reqin_origin reqin_next_origin(reqin_sender *sender);
 

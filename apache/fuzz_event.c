@@ -14,6 +14,7 @@
 #endif
 
 #include "event.h"
+#include "received.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,16 @@ static char *take_text(source *s)
     text[length] = '\0';
     s->next += given;
     s->left -= given;
+    return text;
+}
+
+/* A part of a text as a text of its own. */
+static char *keep_part(source *s, reqin_text part)
+{
+    char *text = keep(s, malloc(part.length + 1));
+
+    memcpy(text, part.bytes, part.length);
+    text[part.length] = '\0';
     return text;
 }
 
@@ -298,6 +309,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.req_idx = (uint32_t)take_number(&s);
     r.client_ip = (flags & 1) != 0 ? client_ip : NULL;
     r.client_ip_source = "x_forwarded_for";
+    if (!reqin_names_address(client_ip, client_ip) && client_ip[0] != '\0')
+        fault("an address that is not in a list of it alone", client_ip, strlen(client_ip));
+    (void)reqin_names_address(take_text(&s), client_ip);
     r.https = (flags & 2) != 0;
     r.ended = (flags & 4) != 0;
     r.tls_resumed = (flags & 8) != 0;
@@ -305,12 +319,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.status = (unsigned)take_number(&s);
     r.response_bytes = take_number(&s);
     r.duration = take_number(&s);
-    r.method = reqin_text_of(take_text(&s));
-    r.target = reqin_text_of(take_text(&s));
+    if ((flags & 8) != 0) {
+        reqin_request_line(reqin_text_of(take_text(&s)), &r.method, &r.target);
+        r.target = reqin_text_of(keep_part(&s, r.target));
+    } else {
+        r.method = reqin_text_of(take_text(&s));
+        r.target = reqin_text_of(take_text(&s));
+    }
     if ((flags & 16) != 0 && strpbrk(r.target.bytes, "=?") == NULL)
         r.target = reqin_text_of(joined(&s, "/", r.target.bytes, "?a=b&%54oken=" CREDENTIAL "/?"));
     r.hostname = reqin_text_of(take_text(&s));
-    r.tls_version = reqin_text_of(take_text(&s));
+    r.tls_version = reqin_tls_version(reqin_text_of(take_text(&s)));
     r.tls_cipher = reqin_text_of(take_text(&s));
     r.tls_sni = reqin_text_of(take_text(&s));
     while (s.left > 0 && r.header_count < HEADERS_MAX - 1)

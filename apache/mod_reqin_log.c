@@ -17,6 +17,7 @@
 #include "connection.h"
 #include "delivery.h"
 #include "event.h"
+#include "received.h"
 #include "sender.h"
 #include "settings.h"
 
@@ -28,7 +29,6 @@
 #include "http_protocol.h"
 #include "http_request.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -82,33 +82,6 @@ static request_state *take_snapshot(request_rec *r, reqin_client *client,
     return state;
 }
 
-/* Whether one of the comma-separated parts of `list` is the address `text`. */
-static bool names_address(const char *list, const char *text)
-{
-    while (*list != '\0') {
-        char part[INET6_ADDRSTRLEN];
-        char canonical[INET6_ADDRSTRLEN];
-        unsigned char bytes[16];
-        size_t length;
-
-        list += strspn(list, ", \t");
-        length = strcspn(list, ", \t");
-        if (length > 0 && length < sizeof part) {
-            memcpy(part, list, length);
-            part[length] = '\0';
-            canonical[0] = '\0';
-            if (inet_pton(AF_INET, part, bytes) == 1)
-                reqin_address_text(bytes, 4, canonical);
-            else if (inet_pton(AF_INET6, part, bytes) == 1)
-                reqin_address_text(bytes, 16, canonical);
-            if (strcmp(canonical, text) == 0)
-                return true;
-        }
-        list += length;
-    }
-    return false;
-}
-
 /*
  * Who claims `client_ip`. mod_remoteip has no word for it: it takes the addresses it has believed
  * out of the header, so the header that named this one is no longer the one that arrived.
@@ -119,43 +92,14 @@ static const char *client_ip_source(const request_rec *r, const request_state *s
     for (size_t i = 0; i < state->count; i++) {
         const reqin_header *header = &state->headers[i];
         if (apr_table_get(r->headers_in, header->name.bytes) != header->value.bytes &&
-            names_address(header->value.bytes, client_ip))
+            reqin_names_address(header->value.bytes, client_ip))
             return "x_forwarded_for";
     }
     return "proxy_protocol";
 }
 
-/* The request target as sent. Where httpd refused the request line it did not take it apart. */
-static reqin_text request_target(const request_rec *r)
-{
-    const char *line = r->the_request;
-    reqin_text target;
-
-    if (r->unparsed_uri != NULL)
-        return reqin_text_of(r->unparsed_uri);
-    target = reqin_text_of(NULL);
-    if (line != NULL) {
-        line += strcspn(line, " ");
-        line += strspn(line, " ");
-        target.bytes = line;
-        target.length = strcspn(line, " ");
-    }
-    return target;
-}
-
-static reqin_text request_method(const request_rec *r)
-{
-    reqin_text method = reqin_text_of(r->method);
-
-    if (r->method == NULL && r->the_request != NULL) {
-        method.bytes = r->the_request;
-        method.length = strcspn(r->the_request, " ");
-    }
-    return method;
-}
-
-/* Sends the event of the chain of requests that begins with `first`. */
-static void send_request(request_rec *first, reqin_client *client,
+/* Writes and sends the event of the chain of requests that begins with `first`. */
+static void write_request(request_rec *first, reqin_client *client,
                          const request_state *state, const reqin_settings *settings, bool ended)
 {
     char stack[STACK_EVENT_SIZE];
@@ -190,8 +134,12 @@ static void send_request(request_rec *first, reqin_client *client,
         facts.duration =
             now > first->request_time ? (uint64_t)(now - first->request_time) : 0;
     }
-    facts.method = request_method(first);
-    facts.target = request_target(first);
+    /* Where httpd refused the request line it did not take it apart. */
+    reqin_request_line(reqin_text_of(first->the_request), &facts.method, &facts.target);
+    if (first->method != NULL)
+        facts.method = reqin_text_of(first->method);
+    if (first->unparsed_uri != NULL)
+        facts.target = reqin_text_of(first->unparsed_uri);
     facts.hostname = reqin_text_of(first->hostname);
     reqin_connection_tls(first, client, &facts);
     facts.headers = state->headers;
@@ -200,6 +148,15 @@ static void send_request(request_rec *first, reqin_client *client,
 
     length = reqin_request_json(&facts, &settings->format, event);
     reqin_deliver(first->server, settings->sender, event, length);
+}
+
+static void send_request(request_rec *first, reqin_client *client, request_state *state,
+                         const reqin_settings *settings, bool ended)
+{
+    if (reqin_may_deliver(first->server, settings->sender))
+        write_request(first, client, state, settings, ended);
+    state->sent = true;
+    atomic_store(&client->sender, settings->sender);
 }
 
 static int post_read_request(request_rec *r)
@@ -215,11 +172,8 @@ static int post_read_request(request_rec *r)
     if (client == NULL)
         return DECLINED;
     state = take_snapshot(r, client, settings);
-    if (settings->phase == REQIN_PHASE_START) {
+    if (settings->phase == REQIN_PHASE_START)
         send_request(r, client, state, settings, false);
-        state->sent = true;
-        atomic_store(&client->sender, settings->sender);
-    }
     return DECLINED;
 }
 
@@ -242,11 +196,8 @@ static int log_transaction(request_rec *r)
     state = ap_get_module_config(first->request_config, &reqin_log_module);
     if (state == NULL)
         state = take_snapshot(first, client, settings);
-    if (!state->sent) {
+    if (!state->sent)
         send_request(first, client, state, settings, true);
-        state->sent = true;
-        atomic_store(&client->sender, settings->sender);
-    }
     return DECLINED;
 }
 

@@ -18,6 +18,16 @@
  */
 #define SEND_BUFFER (1 << 20)
 
+/*
+ * A queue that was found full so often more than not is left alone for a while: the reader is not
+ * there or far slower than the events come, and each try costs a request 2 us. One that is full for a
+ * moment does not come so far, and in so short a time no such reader empties it.
+ */
+#define FULL_MAX 64
+#define FULL_REST_US 4000
+/* An event that was taken makes up for so many that were not. */
+#define FULL_LESS 8
+
 static int64_t monotonic_us(void)
 {
     struct timespec now;
@@ -77,6 +87,7 @@ bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options
     sender->pid = (uint32_t)getpid();
     sender->address.sun_family = AF_UNIX;
     atomic_init(&sender->refusal, ENOTCONN);
+    atomic_init(&sender->unreached, true);
     if (length > REQIN_PATH_MAX) {
         sender->fd = -1;
         errno = ENAMETOOLONG;
@@ -88,7 +99,8 @@ bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options
         return false;
     /* Neither call need succeed: the buffer stays smaller, the first event connects. */
     (void)setsockopt(sender->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    (void)reach(sender);
+    if (reach(sender))
+        atomic_store_explicit(&sender->unreached, false, memory_order_relaxed);
     return true;
 }
 
@@ -109,43 +121,81 @@ static bool send_once(const reqin_sender *sender, const char *bytes, size_t leng
 }
 
 /*
- * Connects and sends once more if that may help: always to a socket file that has not refused yet,
- * seldom to one that has. errno is why there is no connection.
+ * Connects if that may help: always to a socket file that has not refused yet, seldom to one that
+ * has. errno is why there is no connection.
  */
-static bool send_anew(reqin_sender *sender, const char *bytes, size_t length)
+static bool reach_anew(reqin_sender *sender)
 {
     const uint64_t file = socket_file(sender);
+    bool reached;
 
     if (file == FILE_ABSENT) {
         errno = ENOENT;
-        return false;
-    }
-    if ((file == FILE_UNKNOWN ||
-         file == atomic_load_explicit(&sender->refused, memory_order_relaxed)) &&
-        !take_turn(&sender->connect_after, sender->options.reconnect_us)) {
+        reached = false;
+    } else if ((file == FILE_UNKNOWN ||
+                file == atomic_load_explicit(&sender->refused, memory_order_relaxed)) &&
+               !take_turn(&sender->connect_after, sender->options.reconnect_us)) {
         errno = atomic_load_explicit(&sender->refusal, memory_order_relaxed);
-        return false;
+        reached = false;
+    } else {
+        reached = reach(sender);
+        if (!reached) {
+            atomic_store_explicit(&sender->refusal, errno, memory_order_relaxed);
+            atomic_store_explicit(&sender->refused, file, memory_order_relaxed);
+        }
     }
-    if (reach(sender))
-        return send_once(sender, bytes, length);
-    atomic_store_explicit(&sender->refusal, errno, memory_order_relaxed);
-    atomic_store_explicit(&sender->refused, file, memory_order_relaxed);
+    atomic_store_explicit(&sender->unreached, !reached, memory_order_relaxed);
+    return reached;
+}
+
+bool reqin_sender_ready(reqin_sender *sender)
+{
+    if (atomic_load_explicit(&sender->unreached, memory_order_relaxed))
+        return reach_anew(sender);
+    if (atomic_load_explicit(&sender->full, memory_order_relaxed) < FULL_MAX ||
+        take_turn(&sender->full_until, FULL_REST_US))
+        return true;
+    errno = EAGAIN;
     return false;
+}
+
+/* Threads that do so at once may forget each other's event. */
+static void note_full(reqin_sender *sender, bool is_full)
+{
+    const uint32_t full = atomic_load_explicit(&sender->full, memory_order_relaxed);
+
+    if (is_full && full < FULL_MAX)
+        atomic_store_explicit(&sender->full, full + 1, memory_order_relaxed);
+    else if (!is_full && full > 0)
+        atomic_store_explicit(&sender->full, full > FULL_LESS ? full - FULL_LESS : 0,
+                              memory_order_relaxed);
+}
+
+static reqin_outcome drop(reqin_sender *sender)
+{
+    atomic_fetch_add_explicit(&sender->dropped, 1, memory_order_relaxed);
+    atomic_store_explicit(&sender->failing, true, memory_order_relaxed);
+    return REQIN_DROPPED;
+}
+
+reqin_outcome reqin_sender_skip(reqin_sender *sender)
+{
+    (void)reqin_sender_next(sender);
+    return drop(sender);
 }
 
 reqin_outcome reqin_sender_send(reqin_sender *sender, const char *bytes, size_t length)
 {
     bool sent = send_once(sender, bytes, length);
 
-    /* Without a receiver this costs two failing calls, about 1 us. */
     if (!sent && is_unconnected(errno))
-        sent = send_anew(sender, bytes, length);
-    if (sent)
-        return atomic_load_explicit(&sender->failing, memory_order_relaxed) ? REQIN_SENT_AGAIN
-                                                                            : REQIN_SENT;
-    atomic_fetch_add_explicit(&sender->dropped, 1, memory_order_relaxed);
-    atomic_store_explicit(&sender->failing, true, memory_order_relaxed);
-    return REQIN_DROPPED;
+        sent = reach_anew(sender) && send_once(sender, bytes, length);
+    if (sent || errno == EAGAIN)
+        note_full(sender, !sent);
+    if (!sent)
+        return drop(sender);
+    return atomic_load_explicit(&sender->failing, memory_order_relaxed) ? REQIN_SENT_AGAIN
+                                                                        : REQIN_SENT;
 }
 
 void reqin_sender_recovered(reqin_sender *sender)

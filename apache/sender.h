@@ -4,7 +4,8 @@
  * send() of a datagram is atomic and connect() may be repeated on the same descriptor, so that no
  * lock is needed and no descriptor number is ever reused. A receiver that was restarted has made a
  * new socket file: it is found within the call that notices, with the event that noticed. What
- * arrives while there is no receiver, or while its queue is full, is dropped and counted.
+ * arrives while there is no receiver, or while its queue is full, is dropped and counted; where that is
+ * known before, it need not be made.
  */
 #ifndef REQIN_SENDER_H
 #define REQIN_SENDER_H
@@ -36,6 +37,9 @@ typedef struct {
     _Atomic uint64_t refused; /* The socket file that did, see socket_file() in sender.c. */
     _Atomic int refusal;      /* The errno of that. */
     _Atomic int64_t connect_after;
+    _Atomic bool unreached;      /* There is no connection, as far as is known. */
+    _Atomic uint32_t full;       /* How often the queue was full of late, up to FULL_MAX. */
+    _Atomic int64_t full_until;  /* When a queue that stays full is tried again. */
     _Atomic bool failing;
 } reqin_sender;
 
@@ -54,6 +58,15 @@ bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options
 
 /* Number of the next event of this process, from 1. */
 uint64_t reqin_sender_next(reqin_sender *sender);
+
+/*
+ * Whether an event is worth making. If not, errno says why: there is no connection and none can be
+ * made now, or the queue has been full for so long that it is left alone for some milliseconds.
+ */
+bool reqin_sender_ready(reqin_sender *sender);
+
+/* Counts an event that is not made: a number in the sequence, and a dropped one. */
+reqin_outcome reqin_sender_skip(reqin_sender *sender);
 
 reqin_outcome reqin_sender_send(reqin_sender *sender, const char *bytes, size_t length);
 

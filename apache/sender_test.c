@@ -1,5 +1,5 @@
 /*
- * The sender against sockets of its own folder, with connect() counted by the linker's --wrap.
+ * The sender against sockets of its own folder, with connect() and send() counted by the linker's --wrap.
  *
  *   make test
  */
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int attempts;
+static int attempts, sends;
 
 int __real_connect(int fd, const struct sockaddr *address, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
@@ -22,6 +22,15 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     attempts++;
     return __real_connect(fd, address, length);
+}
+
+ssize_t __real_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags);
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags)
+{
+    sends++;
+    return __real_send(fd, bytes, length, flags);
 }
 
 static int receiver(const struct sockaddr_un *address)
@@ -35,6 +44,9 @@ static int receiver(const struct sockaddr_un *address)
 
 static reqin_outcome send_one(reqin_sender *sender)
 {
+    if (!reqin_sender_ready(sender))
+        return reqin_sender_skip(sender);
+    (void)reqin_sender_next(sender);
     return reqin_sender_send(sender, "event", 5);
 }
 
@@ -53,6 +65,7 @@ int main(void)
     char buffer[8];
     reqin_sender sender;
     reqin_sender_options options = {path, 200000};
+    uint64_t seq, dropped;
     int fd;
 
     assert(mkdtemp(folder) != NULL);
@@ -63,7 +76,8 @@ int main(void)
     attempts = 0;
     for (int i = 0; i < 10; i++)
         assert(send_one(&sender) == REQIN_DROPPED && errno == ENOENT);
-    assert(attempts == 0 && atomic_load(&sender.dropped) == 10);
+    assert(attempts == 0 && sends == 0);
+    assert(atomic_load(&sender.dropped) == 10 && atomic_load(&sender.seq) == 10);
 
     /* A new file is tried at once, with the event that found it. */
     fd = receiver(&sender.address);
@@ -95,10 +109,30 @@ int main(void)
         continue;
     assert(errno == EAGAIN && attempts == 0);
 
+    /* One that stays full is left alone after 64 tries, but not for long; each event is counted. */
+    seq = atomic_load(&sender.seq);
+    dropped = atomic_load(&sender.dropped);
+    sends = 0;
+    for (int i = 0; i < 100000; i++)
+        assert(send_one(&sender) == REQIN_DROPPED && errno == EAGAIN);
+    assert(sends >= 63 && sends < 1000);
+    assert(atomic_load(&sender.dropped) == dropped + 100000);
+    assert(atomic_load(&sender.seq) == seq + 100000);
+
+    /* A place in it is found; behind it there are eight tries. */
+    assert(recv(fd, buffer, sizeof buffer, 0) == 5);
+    pause_ms(50);
+    assert(send_one(&sender) == REQIN_SENT_AGAIN);
+    sends = 0;
+    for (int i = 0; i < 8; i++)
+        assert(send_one(&sender) == REQIN_DROPPED);
+    assert(sends == 8);
+
     /* A file that is removed under a living receiver does not matter. */
     unlink(path);
     while (recv(fd, buffer, sizeof buffer, 0) == 5)
         continue;
+    pause_ms(50);
     assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 0);
 
     /* One report in an interval. */
