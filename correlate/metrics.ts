@@ -294,7 +294,8 @@ function spoolMetrics(spool: Spool): Metric[] {
   ];
 }
 
-function deliveryMetrics({ counts }: Delivery): Metric[] {
+function deliveryMetrics(delivery: Delivery): Metric[] {
+  const { counts } = delivery;
   return [
     single(
       "correlate_sink_rows_total",
@@ -309,7 +310,7 @@ function deliveryMetrics({ counts }: Delivery): Metric[] {
     single(
       "correlate_sink_retries_total",
       "Tries that were repeated",
-      () => counts.retries,
+      () => delivery.retries,
     ),
     single(
       "correlate_sink_in_doubt_total",
