@@ -8,6 +8,7 @@ import { examineFiles } from "./doctor/files.ts";
 import type { Finding, Patient } from "./doctor/finding.ts";
 import { examineHost } from "./doctor/host.ts";
 import { examineParts } from "./doctor/parts.ts";
+import { examineSelinux } from "./doctor/selinux.ts";
 
 /** All findings on what the configuration names, in the order of the data's way. */
 export async function examine(patient: Patient): Promise<Finding[]> {
@@ -16,6 +17,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
     examineFiles(patient),
     examineDatabase(patient),
     examineParts(patient),
+    examineSelinux(patient),
   ]);
   return found.flat();
 }

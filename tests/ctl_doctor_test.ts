@@ -221,6 +221,40 @@ const BREAKS: readonly Break[] = [
     finds: /^detect: the database does not answer/,
   },
   {
+    name: "a detector without a model of this site",
+    apply: async (host) => {
+      const port = host.serve("detect", "127.0.0.1:0", {
+        gauges: { detect_learning: 1 },
+      });
+      await host.set("detect", "health", "listen", `127.0.0.1:${port}`);
+    },
+    finds: /^model of detect: there is none of this site yet/,
+    level: "warning",
+  },
+  {
+    name: "a detector whose model is old",
+    apply: async (host) => {
+      const port = host.serve("detect", "127.0.0.1:0", {
+        gauges: { detect_learning: 0, detect_model_age_seconds: 9.5 * 86_400 },
+      });
+      await host.set("detect", "health", "listen", `127.0.0.1:${port}`);
+    },
+    finds: /^model of detect: it was made of traffic that ended 9 days ago/,
+    level: "warning",
+  },
+  {
+    name: "a link to the database that anyone on the way can read",
+    apply: (host) =>
+      host.set(
+        "detect",
+        "clickhouse",
+        "url",
+        host.store.url.replace("127.0.0.1", "0.0.0.0"),
+      ),
+    finds: /^link to 0\.0\.0\.0:\d+: rows and passwords go over the network/,
+    level: "warning",
+  },
+  {
     name: "packets that the kernel drops",
     apply: async (host) => {
       const port = host.serve("capture", "127.0.0.1:0", {
@@ -314,6 +348,16 @@ const HOSTS: readonly {
           /^FAIL {2}disk of \S+spool: 0 B of 1\.0 MiB free; free some space/m,
       },
       {
+        script:
+          `mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 >/sys/fs/selinux/enforce
+          mount -t tmpfs none /var/log; mkdir /var/log/audit; cat >/var/log/audit/audit.log <<END
+type=AVC msg=audit($(date +%s).5:7): avc:  denied  { write } for  pid=8 comm="httpd" name="http.socket" dev="tmpfs" ino=9 scontext=system_u:system_r:httpd_t:s0 tcontext=system_u:object_r:var_run_t:s0 tclass=sock_file permissive=0
+type=AVC msg=audit(1000000000.5:7): avc:  denied  { read } for  pid=8 comm="ja4-old" name="x" scontext=system_u:system_r:a_t:s0 tcontext=system_u:object_r:b_t:s0 tclass=file permissive=0
+END`,
+        finds:
+          /^FAIL {2}SELinux: httpd \(httpd_t\) may not write http\.socket \(var_run_t\): 1 times, last at [\dT:-]+Z; dnf install ja4-platform-selinux, then restorecon -R \/run\/ja4$(?![^]*SELinux)/m,
+      },
+      {
         script: `bash -c 'exec -a "deno run ${ROOT}web/main.ts" sleep 600' &
           until grep -q deno /proc/$!/cmdline; do :; done`,
         finds: /^FAIL {2}process \d+ of web: SIGUSR1 is not blocked/m,
@@ -328,6 +372,12 @@ const HOSTS: readonly {
   {
     prefix: "setpriv --bounding-set=-net_raw",
     breaks: [
+      {
+        script:
+          "mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 >/sys/fs/selinux/enforce; mount -t tmpfs none /var/log; mkdir /var/log/audit; touch /var/log/audit/audit.log",
+        finds:
+          /^warn {2}SELinux: enforcing, without the policy of ja4-platform; where httpd/m,
+      },
       {
         script: "",
         finds: /^warn {2}permission to capture: this user has no CAP_NET_RAW/m,

@@ -6,6 +6,7 @@ import { Ledger } from "../../store/ledger.ts";
 import { readMigrations } from "../../store/migration_files.ts";
 import { referenceStatus } from "../../store/reference.ts";
 import { sizeOf } from "../table.ts";
+import { textOf } from "../host_config.ts";
 import type { PartName } from "../parts.ts";
 import { failure, type Finding, ok, type Patient, warning } from "./finding.ts";
 
@@ -50,6 +51,7 @@ export async function examineDatabase(patient: Patient): Promise<Finding[]> {
       findSkew(patient.now() - Number(row?.now_ms)),
       ...await findSchema(database, patient.schema),
       ...await findDisk(database),
+      ...findLinks(patient),
       ...await findAccounts(patient),
     ];
   } catch (thrown) {
@@ -57,6 +59,25 @@ export async function examineDatabase(patient: Patient): Promise<Finding[]> {
     return [failure(what, thrown.message, remedyOf(thrown.message))];
   }
 }
+
+/** Rows and passwords on their way to another host are for those two alone. */
+function findLinks({ configs }: Patient): Finding[] {
+  const urls = new Set(
+    NEEDED.map(({ part, section }) => textOf(configs[part], section, "url")),
+  );
+  return [...urls].flatMap((text) => {
+    const url = URL.parse(text);
+    if (url === null || url.protocol === "https:") return [];
+    return LOOPBACK.test(url.hostname) ? [] : [warning(
+      `link to ${url.host}`,
+      "rows and passwords go over the network as they are",
+      'use "https://", and ca_file for an authority of your own',
+    )];
+  });
+}
+
+/** Names and addresses of this host alone. */
+const LOOPBACK = /^(localhost|127\..*|\[::1\])$/;
 
 function isOperators(thrown: unknown): thrown is Error {
   return thrown instanceof DatabaseError || thrown instanceof FatalError;

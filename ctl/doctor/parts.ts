@@ -50,6 +50,7 @@ async function findPart(
       ),
       ...findVersion(name, metrics),
       ...findLosses(metrics),
+      ...name === "detect" ? findModel(metrics) : [],
     ];
   } catch (thrown) {
     return [
@@ -116,6 +117,20 @@ const LOSSES: readonly {
     remedy: "see whether correlate was away; raise [socket] backlog_bytes",
   },
   {
+    lost: "capture_interface_drops_total",
+    of: "capture_packets_total",
+    share: 0.001,
+    what: "packets dropped by the interface or its driver",
+    remedy: "see ethtool -S and -g of the interface: its own ring is too small",
+  },
+  {
+    lost: "capture_wasm_traps_total",
+    of: "capture_packets_total",
+    share: 0,
+    what: "times the parser had to be replaced",
+    remedy: "a fault of the program: set [evidence] folder and report it",
+  },
+  {
     lost: "correlate_input_lost_total",
     of: "correlate_events_received_total",
     share: 0.001,
@@ -129,6 +144,13 @@ const LOSSES: readonly {
     what: "rows dropped because the spool was full",
     remedy: "raise [spool] max_bytes; see how long the database was away",
   },
+  {
+    lost: "correlate_sink_dead_rows_total",
+    of: "correlate_sink_rows_total",
+    share: 0,
+    what: "rows that the database refused, set aside in the spool",
+    remedy: "see journalctl -u ja4-correlate for its reason",
+  },
 ];
 
 function findLosses(metrics: readonly Family[]): Finding[] {
@@ -140,8 +162,32 @@ function findLosses(metrics: readonly Family[]): Finding[] {
   });
 }
 
+/** Days after which the traffic that the model was made of says little of today's. */
+const MODEL_DAYS = 7;
+
+/** The detector works without a model of its own, and with an old one; both are worth knowing. */
+function findModel(metrics: readonly Family[]): Finding[] {
+  const what = "model of detect";
+  if (sumOf(metrics, "detect_learning") === 1) {
+    return [warning(
+      what,
+      "there is none of this site yet: the shipped reference stands in",
+      "nothing to do but wait: it learns by itself once it has seen enough people (docs/detection.md)",
+    )];
+  }
+  const days = (sumOf(metrics, "detect_model_age_seconds") ?? 0) / 86_400;
+  return days <= MODEL_DAYS ? [] : [warning(
+    what,
+    `it was made of traffic that ended ${Math.floor(days)} days ago`,
+    "see whether traffic arrives, and journalctl -u ja4-detect",
+  )];
+}
+
 /** Bit of SIGUSR1 in a signal mask of /proc/PID/status. */
 const SIGUSR1 = 1n << 9n;
+
+/** Where the packages of compiled programs have them. */
+const COMPILED = "/usr/libexec/ja4-platform/bin";
 
 /** How running processes are held: no inspector, no root; and httpd with the module. */
 export async function examineProcesses(proc = "/proc"): Promise<Finding[]> {
@@ -154,7 +200,7 @@ export async function examineProcesses(proc = "/proc"): Promise<Finding[]> {
     const part = PART_NAMES.find((name) =>
       ["main.ts", "main.js", "_fresh/main.js"].some((file) =>
         command.includes(`${ROOT}${name}/${file}`)
-      )
+      ) || command.split("\0")[0] === `${COMPILED}/ja4-${name}`
     );
     if (part !== undefined) {
       found.push(...await findHold(part, pid, `${proc}/${pid}`));
@@ -215,6 +261,7 @@ export async function examineUnits(): Promise<Finding[]> {
     stderr: "null",
   }).output();
   if (code !== 0) return [];
+  const exposures = await readExposures();
   const blocks = new TextDecoder().decode(stdout).trim().split("\n\n");
   return blocks.flatMap((block) => {
     const get = (key: string): string =>
@@ -229,10 +276,37 @@ export async function examineUnits(): Promise<Finding[]> {
       )];
     }
     const restarts = Number(get("NRestarts"));
-    return restarts < 3 ? [ok(what, get("ActiveState"))] : [warning(
+    const exposure = exposures.get(get("Id"));
+    if (exposure !== undefined && exposure > EXPOSURE_MAX) {
+      return [warning(
+        what,
+        `its exposure is ${exposure} of 10, where the package's is at most ${EXPOSURE_MAX}`,
+        `see which drop-in loosens it: systemctl cat ${get("Id")}`,
+      )];
+    }
+    const shown = exposure === undefined ? "" : `, exposure ${exposure} of 10`;
+    return restarts < 3 ? [ok(what, get("ActiveState") + shown)] : [warning(
       what,
       `restarted ${restarts} times`,
       `see journalctl -u ${get("Id")}`,
     )];
   });
+}
+
+/** The highest that a unit of the packages has, by `systemd-analyze security`. */
+const EXPOSURE_MAX = 1.3;
+
+/** Exposure of each unit that systemd has loaded, by its name; none where it cannot tell (before version 240). */
+async function readExposures(): Promise<Map<string, number>> {
+  const { stdout } = await new Deno.Command("systemd-analyze", {
+    args: ["security", "--no-pager"],
+    stderr: "null",
+  }).output();
+  return new Map(
+    [
+      ...new TextDecoder().decode(stdout).matchAll(
+        /^(ja4-\w+\.service) +(\d+\.\d+) /gm,
+      ),
+    ].map(([, unit = "", exposure]) => [unit, Number(exposure)]),
+  );
 }

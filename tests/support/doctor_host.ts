@@ -5,7 +5,12 @@ import { readConfigs } from "../../ctl/host_config.ts";
 import { PART_NAMES, type PartName } from "../../ctl/parts.ts";
 import { setKey } from "../../ctl/toml_edit.ts";
 import { openDatabase } from "../../lib/clickhouse.ts";
-import { Counter, createRegistry, serveHealth } from "../../lib/metrics.ts";
+import {
+  Counter,
+  createRegistry,
+  Gauge,
+  serveHealth,
+} from "../../lib/metrics.ts";
 import { sql } from "../../lib/sql.ts";
 import { temporaryFolder } from "../../lib/testing.ts";
 import { startStore, type Store } from "./store.ts";
@@ -110,14 +115,18 @@ export class Host implements AsyncDisposable {
   serve(
     component: typeof ASKED[number],
     listen: string,
-    { reasons = [], counters = {} }: {
+    { reasons = [], counters = {}, gauges = {} }: {
       reasons?: readonly string[];
       counters?: Readonly<Record<string, number>>;
+      gauges?: Readonly<Record<string, number>>;
     } = {},
   ): number {
     const registry = createRegistry(component);
     for (const [name, value] of Object.entries(counters)) {
       new Counter({ name, help: name, registers: [registry] }).inc(value);
+    }
+    for (const [name, value] of Object.entries(gauges)) {
+      new Gauge({ name, help: name, registers: [registry] }).set(value);
     }
     const stop = new AbortController();
     const { port, finished } = serveHealth({
