@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createOneTimeLogin } from "../lib/accounts.ts";
 import { eventually, freePort } from "../lib/testing.ts";
 import type { LiveSnapshot } from "../web/live.ts";
+import { checkDaemon } from "./support/daemon.ts";
 import { startStore, type Store } from "./support/store.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -209,6 +210,20 @@ Deno.test("web as a program", async (t) => {
     );
     assert.ok(!second.log().includes("    at "), "no stack");
   });
+
+  await t.step("owes its operator what every daemon does", () =>
+    checkDaemon({
+      name: "web",
+      file: "web/main.ts",
+      config: (_, listen) =>
+        ["clickhouse", "app"].map((section) =>
+          `[${section}]\nurl = "http://127.0.0.1:9"\npassword = "x"\n`
+        ).join("") + `[web]\nlisten = "${listen}"\n`,
+      ready: false,
+      socket: false,
+      metrics: true,
+      networks: "web.trusted_proxies",
+    }));
 
   await t.step("stops within a second though a page looks on", async () => {
     const stream = follow(base, await enter(store, base));
