@@ -8,6 +8,12 @@ import { buildRpms } from "../packaging/rpm.ts";
 import { parseMetrics } from "../ctl/samples.ts";
 import { metricsReference } from "../tools/documents/metrics.ts";
 import { Container, noContainer } from "./support/container.ts";
+import {
+  type DaemonName,
+  DAEMONS,
+  PackagedHost,
+  PARTS,
+} from "./support/packaged_host.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
@@ -16,16 +22,14 @@ const obstacle = noContainer();
 /** rpm with Debian's own database path and without the dependencies of another distribution. */
 const RPM = "rpm --define '_dbpath /var/lib/rpm' --nodeps";
 
-const PARTS = ["store", "correlate", "detect", "capture", "web"] as const;
-type Part = typeof PARTS[number];
-
 /** Highest exposure that `systemd-analyze security` may give. */
-const EXPOSURE: Readonly<Record<Part, number>> = {
+const EXPOSURE: Readonly<Record<DaemonName, number>> = {
   capture: 1.3,
   correlate: 1.0,
   detect: 1.0,
   web: 1.0,
   store: 1.0,
+  metrics: 1.0,
 };
 
 /**
@@ -42,7 +46,7 @@ const UNIT_REFUSES = [
   "signal init",
   "read /etc/shadow in a worker",
 ] as const;
-const PART_REFUSES: Readonly<Record<Part, readonly string[]>> = {
+const PART_REFUSES: Readonly<Record<DaemonName, readonly string[]>> = {
   // No internet protocol at all.
   capture: [
     "read the dashboard's password of another account",
@@ -56,14 +60,57 @@ const PART_REFUSES: Readonly<Record<Part, readonly string[]>> = {
   correlate: [
     "read the dashboard's password of another account",
     "read the drawn passwords",
+    "connect to another host",
+    "connect to the address of cloud metadata",
   ],
   detect: [
     "read the dashboard's password of another account",
     "read the drawn passwords",
+    "connect to another host",
+    "connect to the address of cloud metadata",
   ],
-  web: ["read the drawn passwords"],
-  store: ["read the dashboard's password of another account"],
+  web: [
+    "read the drawn passwords",
+    "connect to another host",
+    "connect to the address of cloud metadata",
+  ],
+  store: [
+    "read the dashboard's password of another account",
+    "connect to another host",
+    "connect to the address of cloud metadata",
+  ],
+  metrics: [
+    "read the dashboard's password of another account",
+    "read the drawn passwords",
+    "connect to another host",
+    "connect to the address of cloud metadata",
+  ],
 };
+
+/** Moves into a control group and forks until it may not; prints how often it could. */
+const FORKS = `
+import os, signal, sys
+open([path for path in sys.argv[1:] if os.path.exists(path)][0], 'w').write(str(os.getpid()))
+children = []
+try:
+    while len(children) < 10000:
+        child = os.fork()
+        if child == 0: signal.pause()
+        children.append(child)
+except BlockingIOError:
+    pass
+for child in children: os.kill(child, signal.SIGKILL)
+print(len(children))`;
+
+/** Servers outside of the host, at addresses that the probes try. */
+const STRANGERS = `ip -n client addr add 169.254.169.254/32 dev cap1
+  ip route add 169.254.169.254 dev cap0
+  for listen in "9 --bind 10.9.0.2" "80 --bind 169.254.169.254"; do
+    systemd-run --quiet ip netns exec client python3 -m http.server $listen
+  done
+  for url in http://10.9.0.2:9/ http://169.254.169.254/; do
+    curl -s -o /dev/null --retry 50 --retry-connrefused --retry-delay 0 $url
+  done`;
 
 const HTTPD_CONF = `ServerRoot /root/httpd
 PidFile /root/httpd/pid
@@ -84,84 +131,60 @@ SSLCertificateFile /root/httpd/cert.pem
 SSLCertificateKeyFile /root/httpd/key.pem
 `;
 
-/** What the steps of the test ask the container. */
-class Host {
-  readonly container: Container;
+/** What {@linkcode takePlace} is asked. */
+interface Intruder {
+  /** Daemons whose places are taken, all at once. */
+  readonly parts: readonly DaemonName[];
+  /** A file of the container. */
+  readonly program: string;
+  /** Lines of [Service] that go before those of the unit. */
+  readonly lines?: readonly string[];
+}
 
-  constructor(container: Container) {
-    this.container = container;
-  }
-
-  must(script: string): Promise<string> {
-    return this.container.must(script);
-  }
-
-  async property(part: Part, name: string): Promise<string> {
-    const value = await this.must(
-      `systemctl show -p ${name} --value ja4-${part}`,
+/**
+ * Runs a program to its end in the place of daemons, without a permission of Deno's: only the
+ * launcher, the user and the unit are left. Returns what it wrote, by daemon, and how it ended.
+ */
+async function takePlace(
+  host: PackagedHost,
+  { parts, program, lines = [] }: Intruder,
+): Promise<ReadonlyMap<DaemonName, { output: string; status: string }>> {
+  const drop = [
+    "[Service]",
+    "Type=oneshot",
+    "Restart=no",
+    "WatchdogSec=0",
+    "StandardError=null",
+    ...lines,
+  ].join("\n");
+  const units = parts.map((part) => `ja4-probe${part}`).join(" ");
+  await host.must(`set -e
+    share=/usr/share/ja4-platform
+    for part in ${parts.join(" ")}; do
+      { echo --allow-all; grep -e --v8-flags $share/flags/$part; } >$share/flags/probe$part
+      ln -s ${program} $share/programs/probe$part
+      unit=/run/systemd/system/ja4-probe$part.service
+      mkdir -p $unit.d
+      sed "s|^ExecStart=.*|ExecStart=/usr/libexec/ja4-platform/ja4-run probe$part|; /Directory/d" /usr/lib/systemd/system/ja4-$part.service >$unit
+      cp /usr/lib/systemd/system/ja4-$part.service.d/*.conf $unit.d/ 2>/dev/null || :
+      { echo '${drop}'; echo StandardOutput=truncate:/run/probe-$part; } >$unit.d/90-probe.conf
+    done
+    systemctl daemon-reload
+    systemctl start ${units} || :`);
+  const ended = new Map<DaemonName, { output: string; status: string }>();
+  for (const part of parts) {
+    const status = await host.must(
+      `systemctl show -p ExecMainStatus --value ja4-probe${part}`,
     );
-    return value.trim();
+    ended.set(part, {
+      output: await host.must(`cat /run/probe-${part}`),
+      status: status.trim(),
+    });
   }
-
-  async isActive(part: Part): Promise<boolean> {
-    return await this.property(part, "ActiveState") === "active";
-  }
-
-  async logged(part: Part, pattern: RegExp): Promise<boolean> {
-    return pattern.test(
-      await this.must(`journalctl --no-pager -o cat -u ja4-${part}`),
-    );
-  }
-
-  /** Kills the main process and waits until another has taken its place; returns the seconds. */
-  async killAndWait(part: Part, signal: string): Promise<number> {
-    const pid = await this.property(part, "MainPID");
-    assert.notEqual(pid, "0", `ja4-${part} does not run`);
-    const startedMs = performance.now();
-    await this.must(`kill -${signal} ${pid}`);
-    await eventually(
-      `ja4-${part} after kill -${signal}`,
-      async () =>
-        await this.isActive(part) &&
-        !["0", pid].includes(await this.property(part, "MainPID")),
-      60_000,
-    );
-    return (performance.now() - startedMs) / 1000;
-  }
-
-  /** Seconds that an ordinary restart of a part takes now, until it says that it is ready. */
-  async restart(part: Part): Promise<number> {
-    const startedMs = performance.now();
-    await this.must(`systemctl restart ja4-${part}`);
-    return (performance.now() - startedMs) / 1000;
-  }
-
-  /** Rows of a statement, in tab-separated text. */
-  async ask(statement: string): Promise<string> {
-    const answer = await this.must(
-      `curl -s --max-time 5 -u "web:$(cat /etc/ja4-platform/secrets/web.password)" http://127.0.0.1:8123/ --data-binary "${statement}"`,
-    );
-    return answer.trim();
-  }
-
-  /** Requests of the client in its own namespace; returns how many were answered with 200. */
-  async visit(count: number, path: string): Promise<void> {
-    await this.must(
-      `for i in $(seq ${count}); do ip netns exec client curl -sk --max-time 5 -o /dev/null -w '%{http_code} ' "https://10.9.0.1${path}?$i" || exit 1; done`,
-    );
-  }
-
-  /** Waits until `count` requests of `path` are joined with their handshake. */
-  async joined(count: number, path: string): Promise<void> {
-    await eventually(
-      `${count} joined requests of ${path}`,
-      async () =>
-        await this.ask(
-          `SELECT count() >= ${count} FROM ja4.http_events WHERE url_path = '${path}' AND ja4 != ''`,
-        ) === "1",
-      30_000,
-    );
-  }
+  await host.must(
+    `systemctl reset-failed ${units} || :; rm -r /run/systemd/system/ja4-probe* /usr/share/ja4-platform/*/probe*; systemctl daemon-reload`,
+  );
+  return ended;
 }
 
 Deno.test({
@@ -177,7 +200,7 @@ Deno.test({
       out: folder.path,
     });
     await using container = await Container.boot();
-    const host = new Host(container);
+    const host = new PackagedHost(container);
     // Each step stands on the ones before it.
     const step = async (
       name: string,
@@ -216,6 +239,7 @@ Deno.test({
         `${container.root}/root/httpd/httpd.conf`,
         HTTPD_CONF,
       );
+      await host.must(`set -e; ${STRANGERS}`);
     });
 
     await step("setup: one command to a running pipeline", async () => {
@@ -258,7 +282,7 @@ Deno.test({
     await step(
       "each daemon: one user, few rights, no inspector",
       async () => {
-        for (const part of PARTS) {
+        for (const part of DAEMONS) {
           const pid = await host.property(part, "MainPID");
           const status = await host.must(
             `cat /proc/${pid}/task/*/status | grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' | sort -u`,
@@ -276,12 +300,12 @@ Deno.test({
           await host.must(`kill -USR1 ${pid}`);
         }
         await host.must("! (exec 3<>/dev/tcp/127.0.0.1/9229) 2>/dev/null");
-        for (const part of PARTS) assert.ok(await host.isActive(part), part);
+        for (const part of DAEMONS) assert.ok(await host.isActive(part), part);
       },
     );
 
     await step("exposure within the limits", async () => {
-      for (const part of PARTS) {
+      for (const part of DAEMONS) {
         const output = await host.must(
           `systemd-analyze security --no-pager ja4-${part} | tail -1`,
         );
@@ -295,24 +319,10 @@ Deno.test({
         `${ROOT}tests/support/escape_probes.ts`,
         `${container.root}/usr/lib/escape_probes.ts`,
       );
-      // Without a permission of Deno's: only the launcher, the user and the unit are left.
-      await host.must(`set -e
-        share=/usr/share/ja4-platform
-        for part in ${PARTS.join(" ")}; do
-          { echo --allow-all; grep -e --v8-flags $share/flags/$part; } >$share/flags/probe$part
-          ln -s /usr/lib/escape_probes.ts $share/programs/probe$part
-          unit=/run/systemd/system/ja4-probe$part.service
-          mkdir -p $unit.d
-          sed "s|^ExecStart=.*|ExecStart=/usr/libexec/ja4-platform/ja4-run probe$part|; /Directory/d" /usr/lib/systemd/system/ja4-$part.service >$unit
-          cp /usr/lib/systemd/system/ja4-$part.service.d/*.conf $unit.d/ 2>/dev/null || :
-          printf "[Service]\\nType=oneshot\\nRestart=no\\nWatchdogSec=0\\nStandardOutput=truncate:/run/probe-$part.json\\nStandardError=null\\n" >$unit.d/90-probe.conf
-        done
-        systemctl daemon-reload
-        systemctl start ${PARTS.map((part) => `ja4-probe${part}`).join(" ")}`);
-      for (const part of PARTS) {
-        const results = JSON.parse(
-          await host.must(`cat /run/probe-${part}.json`),
-        );
+      const program = "/usr/lib/escape_probes.ts";
+      const ended = await takePlace(host, { parts: DAEMONS, program });
+      for (const part of DAEMONS) {
+        const results = JSON.parse(ended.get(part)?.output ?? "");
         for (const attempt of [...UNIT_REFUSES, ...PART_REFUSES[part]]) {
           assert.notEqual(results[attempt], "done", `${part}: ${attempt}`);
           assert.notEqual(results[attempt], undefined, attempt);
@@ -320,9 +330,56 @@ Deno.test({
         // The probe itself works: what is not the unit's to refuse is done.
         assert.equal(results["read /etc/passwd"], "done", part);
       }
-      await host.must(
-        "rm -r /run/systemd/system/ja4-probe*; systemctl daemon-reload; rm /usr/share/ja4-platform/*/probe*",
+      // And it is the unit's lines on addresses that refuse: without them the others answer.
+      const free = await takePlace(host, {
+        parts: ["correlate"],
+        program,
+        lines: ["IPAddressDeny=", "IPAddressAllow="],
+      });
+      const results = JSON.parse(free.get("correlate")?.output ?? "");
+      for (
+        const attempt of [
+          "connect to another host",
+          "connect to the address of cloud metadata",
+        ]
+      ) assert.equal(results[attempt], "done", attempt);
+    });
+
+    await step("memory and tasks are limited by the kernel", async () => {
+      for (const part of DAEMONS) {
+        assert.equal(
+          await host.limit(part, "memory.limit_in_bytes", "memory.max"),
+          await host.property(part, "MemoryMax"),
+          part,
+        );
+        assert.equal(
+          await host.limit(part, "pids.max", "pids.max"),
+          await host.property(part, "TasksMax"),
+          part,
+        );
+      }
+      const limit = Number(await host.property("metrics", "TasksMax"));
+      const forked = Number(
+        await host.must(
+          `python3 -c "${FORKS}" /sys/fs/cgroup/{pids/,}system.slice/ja4-metrics.service/cgroup.procs`,
+        ),
       );
+      assert.ok(forked > 0 && forked < limit, `${forked} of ${limit}`);
+      // Half of its MemoryMax, which it is held to by the kernel and not by V8, and all of it.
+      const lines = ["MemoryHigh=infinity"];
+      const max = Number(await host.property("metrics", "MemoryMax"));
+      for (const [share, status] of [[0.5, "0"], [1.2, "9"]] as const) {
+        await Deno.writeTextFile(
+          `${container.root}/usr/lib/hog.ts`,
+          `new Uint8Array(${Math.round(max * share)}).fill(1);`,
+        );
+        const ended = await takePlace(host, {
+          parts: ["metrics"],
+          program: "/usr/lib/hog.ts",
+          lines,
+        });
+        assert.equal(ended.get("metrics")?.status, status);
+      }
     });
 
     await step(
@@ -377,6 +434,43 @@ Deno.test({
       await host.must("systemctl start ja4-store");
       await host.joined(5, "/while-away");
     });
+
+    await step(
+      "requests wait in a socket that systemd holds, and start the correlator",
+      async () => {
+        const file = "/etc/ja4-platform/correlate.toml";
+        await host.must(`set -e
+          cp -p ${file} /root/correlate.toml
+          printf '\\n[http]\\nreader = "ffi"\\n' >>${file}
+          ja4ctl grants; systemctl daemon-reload; systemctl stop ja4-correlate
+          systemctl enable --quiet --now ja4-correlate.socket`);
+        assert.equal(
+          (await host.must("stat -c '%a %U:%G' /run/ja4/http.socket")).trim(),
+          "660 ja4:ja4-feed",
+        );
+        assert.ok(!await host.isActive("correlate"));
+        await host.visit(5, "/before-its-start");
+        await eventually(
+          "all five",
+          async () =>
+            await host.ask(
+              "SELECT count() FROM ja4.http_events WHERE url_path = '/before-its-start'",
+            ) === "5",
+          30_000,
+        );
+        assert.ok(await host.isActive("correlate"));
+        await host.visit(5, "/passed-socket");
+        await host.joined(5, "/passed-socket");
+        await host.must(`set -e
+          systemctl disable --quiet --now ja4-correlate.socket
+          cp -p /root/correlate.toml ${file}
+          ja4ctl grants; systemctl daemon-reload; systemctl restart ja4-correlate`);
+        assert.equal(
+          await host.must("ls /etc/ja4-platform/flags"),
+          "",
+        );
+      },
+    );
 
     await step("the timers' work: reference data and a backup", async () => {
       await host.must("systemctl start ja4ctl-reference ja4ctl-backup");

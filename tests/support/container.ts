@@ -5,6 +5,7 @@
  * @module
  */
 import { eventually, exists } from "../../lib/testing.ts";
+import { ControlGroups, TAKE_UP } from "./control_groups.ts";
 
 /** A command that has ended in the container. */
 export interface Ran {
@@ -25,11 +26,17 @@ export function noContainer(): string | undefined {
 export class Container implements AsyncDisposable {
   readonly #folder: string;
   readonly #nspawn: Deno.ChildProcess;
+  readonly #groups: ControlGroups;
   #leader = 0;
 
-  private constructor(folder: string, nspawn: Deno.ChildProcess) {
+  private constructor(
+    folder: string,
+    nspawn: Deno.ChildProcess,
+    groups: ControlGroups,
+  ) {
     this.#folder = folder;
     this.#nspawn = nspawn;
+    this.#groups = groups;
   }
 
   /** Boots; resolves when systemd says that it runs. */
@@ -55,18 +62,26 @@ export class Container implements AsyncDisposable {
       "sh",
       root,
     ]);
-    const nspawn = new Deno.Command("systemd-nspawn", {
+    const machine = `ja4-${
+      folder.slice(-8).toLowerCase().replaceAll(/\W/g, "x")
+    }`;
+    const groups = await ControlGroups.make(machine);
+    const nspawn = new Deno.Command("sh", {
       args: [
+        "-c",
+        `${groups.join} && exec systemd-nspawn "$@"`,
+        "sh",
         "--quiet",
+        // IPAddressDeny= of a unit is a program of the kernel's.
+        "--system-call-filter=bpf",
+        "--capability=CAP_BPF,CAP_NET_ADMIN",
         `--directory=${root}`,
         "--boot",
         "--register=no",
         "--keep-unit",
         "--private-network",
         "--console=pipe",
-        `--machine=ja4-${
-          folder.slice(-8).toLowerCase().replaceAll(/\W/g, "x")
-        }`,
+        `--machine=${machine}`,
         "--link-journal=no",
       ],
       stdin: "null",
@@ -74,14 +89,17 @@ export class Container implements AsyncDisposable {
       stderr: "null",
       detached: true,
     }).spawn();
-    const container = new Container(folder, nspawn);
+    const container = new Container(folder, nspawn, groups);
+    const isRunning = async (): Promise<boolean> => {
+      container.#leader = await firstChild(nspawn.pid) ?? 0;
+      if (container.#leader === 0) return false;
+      const { output } = await container.run("systemctl is-system-running");
+      return /^(running|degraded)$/m.test(output);
+    };
     try {
-      await eventually("the container's systemd", async () => {
-        container.#leader = await firstChild(nspawn.pid) ?? 0;
-        if (container.#leader === 0) return false;
-        const { output } = await container.run("systemctl is-system-running");
-        return /^(running|degraded)$/m.test(output);
-      }, 60_000);
+      await eventually("the container's systemd", isRunning, 60_000);
+      await container.run(TAKE_UP);
+      await eventually("the container's systemd again", isRunning, 60_000);
       await container.run("ip link set lo up");
       return container;
     } catch (thrown) {
@@ -146,6 +164,7 @@ export class Container implements AsyncDisposable {
       if (!(thrown instanceof TypeError)) throw thrown; // it has ended
     }
     await this.#nspawn.status;
+    await this.#groups[Symbol.asyncDispose]();
     await host("umount", ["--lazy", `${this.#folder}/root`]);
     await Deno.remove(this.#folder, { recursive: true });
   }

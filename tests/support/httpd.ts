@@ -61,6 +61,8 @@ export interface HttpdOptions {
   readonly mpm?: "event" | "worker" | "prefork";
   /** Further configuration, at server level. */
   readonly extra?: string;
+  /** Further environment of httpd. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Httpd extends AsyncDisposable {
@@ -98,19 +100,15 @@ async function run(program: string, args: readonly string[]): Promise<Ran> {
   };
 }
 
-/**
- * Builds the module and returns its path.
- *
- * @throws {FatalError} with the compiler's words if it cannot be built.
- */
-export async function buildModule(): Promise<string> {
+/** Makes `target` of apache/Makefile. @throws {FatalError} with the compiler's words if it cannot be built. */
+async function make(target: string): Promise<void> {
   // One build at a time: test files run in parallel.
   const { success, stdout, stderr } = await run("flock", [
     APACHE,
     "make",
     "-C",
     APACHE,
-    "all",
+    target,
   ]);
   if (!success) {
     throw new FatalError(
@@ -118,7 +116,39 @@ export async function buildModule(): Promise<string> {
       `Cannot build mod_reqin_log.so\n${stdout}${stderr}`,
     );
   }
+}
+
+/**
+ * Builds the module and returns its path.
+ *
+ * @throws {FatalError} with the compiler's words if it cannot be built.
+ */
+export async function buildModule(): Promise<string> {
+  await make("all");
   return `${APACHE}mod_reqin_log.so`;
+}
+
+/**
+ * Builds the module with gcc's AddressSanitizer and UndefinedBehaviorSanitizer. An error of theirs ends
+ * the child of httpd by SIGABRT, which its error log tells.
+ *
+ * @throws {FatalError} with the compiler's words if it cannot be built.
+ */
+export async function buildSanitizedModule(): Promise<
+  Required<Pick<HttpdOptions, "modulePath" | "env">>
+> {
+  await make("sanitized");
+  const library = async (name: string) =>
+    (await run("gcc", [`-print-file-name=lib${name}.so`])).stdout.trim();
+  return {
+    modulePath: `${APACHE}.libs/sanitized/mod_reqin_log.so`,
+    env: {
+      // httpd itself is built without: what it loads first must be loaded before it.
+      LD_PRELOAD: `${await library("asan")} ${await library("ubsan")}`,
+      ASAN_OPTIONS: "detect_leaks=0:abort_on_error=1",
+      UBSAN_OPTIONS: "abort_on_error=1:print_stacktrace=1",
+    },
+  };
 }
 
 /**
@@ -171,7 +201,7 @@ function installation(): HttpdInstallation {
 }
 
 function httpdArguments(
-  options: Required<Omit<HttpdOptions, "extra">>,
+  options: Required<Omit<HttpdOptions, "extra" | "env">>,
   { modules, user }: HttpdInstallation,
 ): string[] {
   const values = {
@@ -199,7 +229,7 @@ function httpdArguments(
 
 async function prepare(
   options: HttpdOptions,
-): Promise<Required<Omit<HttpdOptions, "extra">>> {
+): Promise<Required<Omit<HttpdOptions, "extra" | "env">>> {
   const { folder } = options;
   const documentRoot = options.documentRoot ?? `${folder}/htdocs`;
   await Deno.mkdir(`${folder}/conf.d`, { recursive: true });
@@ -240,6 +270,7 @@ export async function startHttpd(options: HttpdOptions): Promise<Httpd> {
   const whole = await prepare(options);
   const child = new Deno.Command(place.binary, {
     args: [...httpdArguments(whole, place), "-DFOREGROUND"],
+    env: { ...options.env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -27,7 +27,9 @@ export interface Site extends AsyncDisposable {
 
 /** A running httpd in a temporary folder, with its own authority; all gone at the end of the scope. */
 export async function startSite(
-  options: Pick<HttpdOptions, "mpm" | "extra"> = {},
+  options: Partial<
+    Pick<HttpdOptions, "mpm" | "extra" | "modulePath" | "env">
+  > = {},
 ): Promise<Site> {
   const temporary = await temporaryFolder();
   const folder = temporary.path;
@@ -37,7 +39,7 @@ export async function startSite(
     const certificates = await makeCertificates(folder);
     const socketPath = `${folder}/http.socket`;
     const httpd = await startHttpd({
-      modulePath: await buildModule(),
+      modulePath: options.modulePath ?? await buildModule(),
       socketPath,
       folder,
       certificates,
