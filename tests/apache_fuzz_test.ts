@@ -1,8 +1,9 @@
 /**
- * What a hostile client sends cannot make an event invalid: random bytes through a real httpd, and
- * random requests through the event writer under libFuzzer.
+ * What a hostile client sends cannot make an event invalid: random bytes through a real httpd whose
+ * module has AddressSanitizer and UndefinedBehaviorSanitizer, and random requests through the event
+ * writer under libFuzzer.
  *
- * JA4_TEST_FUZZ_REQUESTS=1000000 sends so many in all instead of a few thousand.
+ * JA4_TEST_FUZZ_REQUESTS=1000000 sends so many in all instead of a few thousand (`deno task test:module`).
  *
  * @module
  */
@@ -10,12 +11,13 @@ import { deepStrictEqual as equal, ok } from "node:assert/strict";
 import { eventually, exists, needs, temporaryFolder } from "../lib/testing.ts";
 import { curl, sendRaw } from "./support/curl.ts";
 import { EventReceiver } from "./support/http_events.ts";
-import { findHttpd } from "./support/httpd.ts";
+import { buildSanitizedModule, findHttpd } from "./support/httpd.ts";
 import { ONE_CHILD, startSite } from "./support/site.ts";
 
 const APACHE = new URL("../apache/", import.meta.url).pathname;
 /** Through httpd, at each size of the events. */
 const REQUESTS = Number(Deno.env.get("JA4_TEST_FUZZ_REQUESTS") ?? 6000) / 2;
+const LONG = Deno.env.has("JA4_TEST_FUZZ_REQUESTS");
 /** Seconds of libFuzzer. */
 const FUZZ_S = 60;
 /** Requests between two counts. */
@@ -82,6 +84,7 @@ for (const size of [2048, 16_384]) {
     needs(findHttpd() !== undefined, "httpd is not installed"),
     async () => {
       await using site = await startSite({
+        ...await buildSanitizedModule(),
         extra: `${ONE_CHILD}JsonSockLogMaxEventSize ${size}
 JsonSockLogMaxHeaderValueLen 8192
 LimitRequestFieldSize 16000
@@ -89,6 +92,10 @@ LimitRequestLine 16000
 HttpProtocolOptions Unsafe
 `,
       });
+      const maps = await Deno.readTextFile(`/proc/${site.httpd.pid}/maps`);
+      for (const part of ["libasan", "libubsan", "/sanitized/"]) {
+        ok(maps.includes(part), part);
+      }
       await using receiver = new EventReceiver(site.socketPath);
       const random = randomSource(size);
       const seen = { events: 0, requests: 0, bad: 0, cut: 0, refused: 0 };
@@ -136,7 +143,9 @@ HttpProtocolOptions Unsafe
       ok(seen.bad > 0 && seen.cut > 0 && seen.refused > 0);
       ok(receiver.longest <= size && receiver.longest > size / 2);
       receiver.assertNoFaults();
-      ok(!(await site.httpd.errorLog()).includes("exit signal"));
+      const errors = await site.httpd.errorLog();
+      ok(!/exit signal|Sanitizer|runtime error/.test(errors), errors);
+      if (LONG) console.error(seen);
     },
   );
 }
