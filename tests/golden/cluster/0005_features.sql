@@ -82,7 +82,9 @@ SELECT
         accept_language) AS signature
 FROM ja4.http_events AS events
 LEFT JOIN ja4.ja4_folds AS folds ON folds.ja4 = events.ja4
-WHERE match != 'tls_only';
+WHERE match != 'tls_only'
+ 
+SETTINGS join_algorithm = 'hash';
 
 CREATE VIEW IF NOT EXISTS ja4.window_facts ON CLUSTER 'main' AS
 WITH
@@ -171,6 +173,7 @@ WITH
             ON paths.http_host = facts.http_host AND paths.url_path = facts.url_path
         WHERE cityHash64(facts.src_ip) % {every:UInt32} = 0 AND facts.ts >= {from:DateTime64(6, 'UTC')} AND facts.ts < {to:DateTime64(6, 'UTC')}
         GROUP BY window_start, src_ip, ja4, http_host
+        SETTINGS join_algorithm = 'hash'
     ),
     ['/.env', '/.git', '/.aws', '/.svn', '/.hg/', '/.ssh', '/.ds_store', '/.vscode', '/.htpasswd',
      '/.well-known/../', 'wp-login', 'wp-admin', 'wp-config', 'wp-includes/', '/wp-content/plugins',
