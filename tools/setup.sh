@@ -111,6 +111,8 @@ check_all() {
   need test required g++ gcc-c++ has_command g++
   need test required wrk wrk has_command wrk
   need test required nghttp2-client nghttp2 has_command h2load
+  # For the client of `task bench module`.
+  need test wanted libssl-dev openssl-devel has_file /usr/include/openssl/ssl.h
   need test required git git has_command git
   # Checks the alert rules; its server is not started.
   need test wanted prometheus golang-github-prometheus has_command promtool
