@@ -1,4 +1,5 @@
 /** The captures that capture_bench.ts reads. @module */
+import { CHROME_HELLO } from "../tests/support/chrome_hello.ts";
 import {
   ACK,
   clientHello,
@@ -75,16 +76,7 @@ function extensions(order: number): Uint8Array[] {
     EXT.sessionTicket(),
     EXT.alpn("h2", "http/1.1"),
     extension(5, [1, 0, 0, 0, 0]),
-    EXT.signatureAlgorithms(
-      0x0403,
-      0x0804,
-      0x0401,
-      0x0503,
-      0x0805,
-      0x0501,
-      0x0806,
-      0x0601,
-    ),
+    EXT.signatureAlgorithms(...CHROME_HELLO.signature_algorithms),
     extension(0x12),
     EXT.versions(0x0304, 0x0303),
     extension(0x2d, [1, 1]),

@@ -32,6 +32,21 @@ const DIRECTIVES = [
   "JsonSockLogPhase",
 ];
 
+/** All directives of the original module, as its documentation has them. */
+function originalConfiguration(socket: string): string {
+  return `
+JsonSockLogEnabled On
+JsonSockLogSocket "${socket}"
+JsonSockLogHeaders X-Request-Id User-Agent Referer
+JsonSockLogHeaders X-Forwarded-For
+JsonSockLogMaxHeaders 25
+JsonSockLogMaxHeaderValueLen 256
+JsonSockLogReconnectInterval 10
+JsonSockLogErrorReportInterval 10
+JsonSockLogLevel WARNING
+`;
+}
+
 Deno.test(
   "httpd -t names what is wrong with a directive, and the range",
   HTTPD,
@@ -104,17 +119,9 @@ Deno.test(
       });
     }
     await t.step("the original's directives, unchanged", async () => {
-      const { ok: valid, message } = await check(`
-JsonSockLogEnabled On
-JsonSockLogSocket "/var/run/mod_reqin_log/http.socket"
-JsonSockLogHeaders X-Request-Id User-Agent Referer
-JsonSockLogHeaders X-Forwarded-For
-JsonSockLogMaxHeaders 25
-JsonSockLogMaxHeaderValueLen 256
-JsonSockLogReconnectInterval 10
-JsonSockLogErrorReportInterval 10
-JsonSockLogLevel WARNING
-`);
+      const { ok: valid, message } = await check(
+        originalConfiguration("/var/run/mod_reqin_log/http.socket"),
+      );
       ok(valid, message);
     });
   },
@@ -190,17 +197,7 @@ Deno.test(
   HTTPD,
   async () => {
     await using site = await startSite({
-      extra: `
-JsonSockLogEnabled On
-JsonSockLogSocket "\${JA4_SOCKET}"
-JsonSockLogHeaders X-Request-Id User-Agent Referer
-JsonSockLogHeaders X-Forwarded-For
-JsonSockLogMaxHeaders 25
-JsonSockLogMaxHeaderValueLen 256
-JsonSockLogReconnectInterval 10
-JsonSockLogErrorReportInterval 10
-JsonSockLogLevel WARNING
-`,
+      extra: originalConfiguration("${JA4_SOCKET}"),
     });
     await using receiver = new EventReceiver(site.socketPath);
     const many = Array.from({ length: 30 }, (_, i) => `X-${i}: ${i}\r\n`);

@@ -23,25 +23,31 @@ import {
   type WebServer,
 } from "./support/web_servers.ts";
 
-/** Runs `server` and gives `use` what it needs. */
-async function withServer(
-  server: WebServer,
-  use: (place: Place, receiver: FeedReceiver) => Promise<void>,
-): Promise<void> {
+/** Gives `use` a folder with what a server needs, and an upstream. */
+async function withPlace(use: (place: Place) => Promise<void>): Promise<void> {
   await using temporary = await temporaryFolder();
   const folder = temporary.path;
   await Deno.chmod(folder, 0o755);
   await using upstream = startUpstream();
-  const place = {
+  await use({
     folder,
     socketPath: `${folder}/feed.socket`,
     certificates: await makeCertificates(folder),
     ports: freePorts(),
     upstream: upstream.port,
-  };
-  await using receiver = new FeedReceiver(place.socketPath, server.format);
-  await using _running = await startWebServer(server, place);
-  await use(place, receiver);
+  });
+}
+
+/** Runs `server` and gives `use` what it needs. */
+function withServer(
+  server: WebServer,
+  use: (place: Place, receiver: FeedReceiver) => Promise<void>,
+): Promise<void> {
+  return withPlace(async (place) => {
+    await using receiver = new FeedReceiver(place.socketPath, server.format);
+    await using _running = await startWebServer(server, place);
+    await use(place, receiver);
+  });
 }
 
 const ARGS = [
@@ -241,39 +247,32 @@ for (const server of [NGINX, HAPROXY]) {
   Deno.test(
     `${server.name} serves on while nobody reads its log, and writes to the next reader`,
     needs(server.present, `${server.name} is not installed`),
-    async () => {
-      await using temporary = await temporaryFolder();
-      const folder = temporary.path;
-      await Deno.chmod(folder, 0o755);
-      await using upstream = startUpstream();
-      const place = {
-        folder,
-        socketPath: `${folder}/feed.socket`,
-        certificates: await makeCertificates(folder),
-        ports: freePorts(),
-        upstream: upstream.port,
-      };
-      const idle = Deno.listenDatagram({
-        transport: "unixpacket",
-        path: place.socketPath,
-      });
-      await Deno.chmod(place.socketPath, 0o666);
-      await using _running = await startWebServer(server, place);
-      // More than the longest usual queue holds.
-      const urls = Array.from(
-        { length: 700 },
-        (_, i) => `http://localhost:${place.ports.http}/${i}`,
-      );
-      const transfers = await curl(urls);
-      equal(transfers.filter(({ status }) => status === 200).length, 700);
-      idle.close();
-      await Deno.remove(place.socketPath);
-      equal((await curl(urls.slice(0, 20))).length, 20);
-      await using receiver = new FeedReceiver(place.socketPath, server.format);
-      await eventually("an event", async () => {
-        await curl([`http://localhost:${place.ports.http}/back`]);
-        return receiver.requests.some(({ url_path }) => url_path === "/back");
-      });
-    },
+    () =>
+      withPlace(async (place) => {
+        const idle = Deno.listenDatagram({
+          transport: "unixpacket",
+          path: place.socketPath,
+        });
+        await Deno.chmod(place.socketPath, 0o666);
+        await using _running = await startWebServer(server, place);
+        // More than the longest usual queue holds.
+        const urls = Array.from(
+          { length: 700 },
+          (_, i) => `http://localhost:${place.ports.http}/${i}`,
+        );
+        const transfers = await curl(urls);
+        equal(transfers.filter(({ status }) => status === 200).length, 700);
+        idle.close();
+        await Deno.remove(place.socketPath);
+        equal((await curl(urls.slice(0, 20))).length, 20);
+        await using receiver = new FeedReceiver(
+          place.socketPath,
+          server.format,
+        );
+        await eventually("an event", async () => {
+          await curl([`http://localhost:${place.ports.http}/back`]);
+          return receiver.requests.some(({ url_path }) => url_path === "/back");
+        });
+      }),
   );
 }
