@@ -1,120 +1,131 @@
 /**
  * What mod_reqin_log costs httpd: `deno task bench module`.
  *
- * Three servers, alike but for the module off, the module on, and mod_log_config writing the
- * combined log to a file instead. Requests go to them in turn, one by one, over connections that stay, so
- * that all meet the same noise. A figure is the median of the differences or ratios of many short rounds, `low` and `high`
- * are the bounds within which the median lies with a probability of 95 %.
+ * One server process with three ports: the module off, the module on, and mod_log_config writing the
+ * combined log to a file instead. `http_load.c` asks each in turn for a few hundredths of a second, so that all meet
+ * the same process and the same noise. httpd has a processor to itself; the client and the reader share the other.
+ * A figure is the median of the differences or ratios of many rounds, `low` and `high` are the bounds
+ * within which the median lies with a probability of 95 %.
  *
- * - CPU of httpd's children per request, and requests per second of clients that wait for each answer,
- *   for a small file, 10 KB over TLS and a handler that computes for 1 ms; keep-alive, nine headers as a
- *   browser sends them; the correlator's own reader. CPU is that of all threads of httpd's children and of nothing else; the
- *   kernel's work for `send`, waking the reader included, is theirs.
- * - Latency of a request with no reader, one that is stopped, one that is slow, and one whose socket
- *   file was removed.
+ * - CPU of httpd per request, and requests a second of sixteen clients that wait for each answer: httpd's processor
+ *   is busy all the time. A small file, 10 KB over TLS and a handler that computes for 1 ms; keep-alive, nine headers as a
+ *   browser sends them; the correlator's own reader. CPU is that of httpd's child and of nothing else; the
+ *   kernel's work for `send`, waking the reader included, is the child's.
+ * - Latency of a request, of one client and of four, and CPU, with no reader, one that is stopped, one that is slow, and
+ *   one that has ended and whose socket file was removed. These readers do nothing but read (`slow_reader.c`).
+ *   A file that is removed under a reader that lives changes nothing for httpd, which is connected.
  *
  * @module
  */
-import { temporaryFolder } from "../lib/testing.ts";
+import { FatalError } from "../lib/errors.ts";
+import { freePort, temporaryFolder } from "../lib/testing.ts";
 import {
   buildModule,
   type Httpd,
-  type HttpdOptions,
   makeCertificates,
   startHttpd,
 } from "../tests/support/httpd.ts";
+import {
+  compile,
+  CPU,
+  type Load,
+  load,
+  type Reader,
+  run,
+  startReader,
+  type Turn,
+  type Work,
+} from "./http_load.ts";
 
+/** So many that httpd's processor has work also while the client's reads events. */
+const CONNECTIONS = 16;
 const ROUNDS = 60;
-/** Each with one request at a time: fewer than the shortest queue of the kernel holds. */
-const CONNECTIONS = 4;
-/** Between rounds and blocks: what they left behind, such as the pages of a log, is done meanwhile. */
-const PAUSE_MS = 100;
-/** Requests of each server in a block, whose quantiles are compared, and blocks. */
-const TIMED = 1000;
-const BLOCKS = 25;
-
-/** The last byte of each answer; in no header of it. */
+/** One child, with a thread for every connection: where there are too few, httpd closes some. */
+const HTTPD = `ServerLimit 1
+StartServers 1
+ThreadsPerChild 64
+MaxRequestWorkers 64
+`;
+/** The last byte of each answer; in no other place of it. */
 const LAST = 0x7e;
 
-type Arm = "off" | "on" | "log";
+const ARMS = ["off", "on", "log"] as const;
+type Arm = typeof ARMS[number];
 
-interface Workload {
+interface Workload extends Work {
   readonly name: string;
-  readonly path: string;
-  readonly tls: boolean;
-  /** To each server, in a round. */
-  readonly requests: number;
+  /** Not where so few clients ask that httpd waits for them while their processor reads events. */
+  readonly throughput: boolean;
 }
 
 const WORKLOADS: readonly Workload[] = [
-  { name: "small", path: "/small.html", tls: false, requests: 1000 },
-  { name: "tls_10k", path: "/large.html", tls: true, requests: 600 },
-  { name: "handler_1ms", path: "/handler", tls: false, requests: 80 },
-];
+  { name: "small", path: "/small.html", slices: 5, requests: 200 },
+  {
+    name: "small_4_clients",
+    path: "/small.html",
+    slices: 5,
+    requests: 200,
+    connections: 4,
+    throughput: false,
+  },
+  { name: "tls_10k", path: "/large.html", tls: true, slices: 5, requests: 120 },
+  { name: "handler_1ms", path: "/handler", slices: 4, requests: 20 },
+].map((workload) => ({
+  rounds: ROUNDS,
+  connections: CONNECTIONS,
+  throughput: true,
+  ...workload,
+}));
 
-function requestText(path: string): string {
-  return [
-    `GET ${path} HTTP/1.1`,
-    "Host: localhost",
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "Accept-Language: en-US,en;q=0.5",
-    "Accept-Encoding: gzip, deflate, br",
-    "Sec-Fetch-Mode: navigate",
-    "Sec-Fetch-Site: same-origin",
-    "Cookie: sid=abcdefghijklmnopqrstuvwxyz0123456789; theme=dark; _ga=GA1.2.3.4",
-    "Referer: https://www.example.com/some/path",
-    "\r\n",
-  ].join("\r\n");
-}
+/** 2,000 requests of each port in a round: twenty are slower than its 99th percentile. */
+const TIMED = {
+  path: "/small.html",
+  rounds: 40,
+  slices: 10,
+  requests: 200,
+} as const;
 
-const READER = new URL("module_reader.ts", import.meta.url).pathname;
-
-/** A module of Lua that computes for a millisecond, as an application does. */
+/** A module of Lua that computes so much as the query says, as an application does. */
 const HANDLER = `
 require "apache2"
 function handle(r)
-  local stop = os.clock() + 0.001
-  while os.clock() < stop do end
+  local x = 1
+  for i = 1, tonumber(r.args) do x = (x * 16807) % 2147483647 end
   r.content_type = "text/plain"
   r.headers_out["Content-Length"] = "1"
   r:puts("~")
   return apache2.OK
 end`;
 
-interface Reader {
-  readonly pid: number;
-  /** Ends it; how many events it took. */
-  end(): Promise<number>;
+interface Ports {
+  readonly tcp: number;
+  readonly tls: number;
 }
 
-async function startReader(path: string, pauseMs = 0): Promise<Reader> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-net", READER, path, String(pauseMs)],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-  const lines = process.stdout.pipeThrough(new TextDecoderStream())
-    .getReader();
-  await lines.read();
-  return {
-    pid: process.pid,
-    async end() {
-      await process.stdin.close();
-      let text = "";
-      for (
-        let part = await lines.read();
-        !part.done;
-        part = await lines.read()
-      ) {
-        text += part.value;
-      }
-      await process.status;
-      return Number(text);
-    },
-  };
+/** The server and the programs that measure it. */
+interface Bench {
+  readonly client: Load;
+  readonly ports: Readonly<Record<Arm, Ports>>;
+  readonly socketPath: string;
+  readonly slowReader: string;
+}
+
+/** Asks the ports of `arms`. */
+function ask<Name extends Arm>(
+  { client, ports }: Bench,
+  arms: readonly Name[],
+  work: Work,
+): Promise<Record<Name, Turn[]>> {
+  const scheme = work.tls === true ? "tls" : "tcp";
+  const wanted = arms.map((arm) => [arm, ports[arm][scheme]]);
+  return load(client, Object.fromEntries(wanted) as Record<Name, number>, work);
+}
+
+function startCorrelatorReader({ socketPath }: Bench): Promise<Reader> {
+  const script = new URL("module_reader.ts", import.meta.url).pathname;
+  return startReader(Deno.execPath(), [
+    ...["run", "-A", "--unstable-net", script, socketPath],
+  ]);
 }
 
 function quantile(values: readonly number[], q: number): number {
@@ -135,119 +146,6 @@ function bounds(values: readonly number[]): { low: number; high: number } {
     low: round(quantile(values, 0.5 - half)),
     high: round(quantile(values, 0.5 + half)),
   };
-}
-
-/** CPU microseconds of the threads of the children of `parent` so far. */
-async function childrenCpu(parent: number): Promise<number> {
-  const read = (path: string) => Deno.readTextFile(path).catch(() => "");
-  let nanos = 0;
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await read(`/proc/${name}/stat`);
-    const [, ppid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(ppid) !== parent) continue;
-    for await (const thread of Deno.readDir(`/proc/${name}/task`)) {
-      // Exact, where the ticks of stat are samples.
-      const path = `/proc/${name}/task/${thread.name}/schedstat`;
-      nanos += Number((await read(path)).split(" ")[0]);
-    }
-  }
-  return nanos / 1000;
-}
-
-/** Sends a request and reads the answer. */
-async function exchange(
-  connection: Deno.Conn,
-  request: Uint8Array,
-  buffer: Uint8Array,
-): Promise<void> {
-  for (let rest = request; rest.length > 0;) {
-    rest = rest.subarray(await connection.write(rest));
-  }
-  while (true) {
-    const n = await connection.read(buffer);
-    if (n === null) throw new Error("httpd closed the connection");
-    if (buffer[n - 1] === LAST) return;
-  }
-}
-
-/** One server in one round. */
-interface Turn {
-  readonly cpuUs: number;
-  readonly perSecond: number;
-}
-
-const ARMS = ["off", "on", "log"] as const;
-
-/** A connection to each of some servers. */
-type Lines<Name extends Arm> = readonly { arm: Name; connection: Deno.Conn }[];
-
-async function openLines<Name extends Arm>(
-  servers: Readonly<Record<Name, Httpd>>,
-  connect: (httpd: Httpd) => Promise<Deno.Conn>,
-  arms: readonly Name[],
-): Promise<Lines<Name>> {
-  return await Promise.all(
-    arms.map(async (arm) => ({ arm, connection: await connect(servers[arm]) })),
-  );
-}
-
-function closeLines(lines: Lines<Arm>): void {
-  for (const { connection } of lines) connection.close();
-}
-
-/** `count` requests over each of `lines`, in turn; microseconds of each. */
-async function inTurn<Name extends Arm>(
-  lines: Lines<Name>,
-  { path, count }: { path: string; count: number },
-): Promise<Record<Name, number[]>> {
-  const request = new TextEncoder().encode(requestText(path));
-  const buffer = new Uint8Array(262_144);
-  const times = Object.fromEntries(
-    lines.map(({ arm }) => [arm, []]),
-  ) as unknown as Record<Name, number[]>;
-  for (let i = 0; i < count; i++) {
-    // In any order, so that none always finds the caches of the same other.
-    const first = Math.floor(Math.random() * lines.length);
-    const step = Math.random() < 0.5 ? 1 : lines.length - 1;
-    for (let k = 0; k < lines.length; k++) {
-      const line = lines[(first + k * step) % lines.length];
-      if (line === undefined) continue;
-      const startMs = performance.now();
-      await exchange(line.connection, request, buffer);
-      times[line.arm].push((performance.now() - startMs) * 1000);
-    }
-  }
-  return times;
-}
-
-/** A round of `workload`: all servers at once. */
-async function round(
-  servers: Servers,
-  clients: readonly Lines<Arm>[],
-  { path, requests }: Workload,
-): Promise<Record<Arm, Turn>> {
-  const cpu = () =>
-    Promise.all(ARMS.map((arm) => childrenCpu(servers[arm].pid)));
-  const before = await cpu();
-  const count = requests / CONNECTIONS;
-  const times = await Promise.all(
-    clients.map((lines) => inTurn(lines, { path, count })),
-  );
-  const after = await cpu();
-  const turn = (arm: Arm, i: number): Turn => {
-    const waitedUs = times.flatMap((each) => each[arm])
-      .reduce((sum, us) => sum + us, 0);
-    return {
-      cpuUs: ((after[i] ?? 0) - (before[i] ?? 0)) / requests,
-      perSecond: requests / (waitedUs / 1e6 / CONNECTIONS),
-    };
-  };
-  return { off: turn("off", 0), on: turn("on", 1), log: turn("log", 2) };
-}
-
-function pause(): Promise<void> {
-  return new Promise((done) => setTimeout(done, PAUSE_MS));
 }
 
 function print(
@@ -271,63 +169,77 @@ function print(
   }));
 }
 
-type Servers = Readonly<Record<Arm, Httpd>>;
+/** Prints how much more CPU a request took in `turns` than without. */
+function printCpu(
+  name: string,
+  turns: readonly Turn[],
+  without: readonly Turn[],
+): void {
+  const off = without.map(({ cpuUs }) => cpuUs);
+  const more = turns.map(({ cpuUs }, i) => cpuUs - (off[i] ?? NaN));
+  print({
+    name,
+    value: median(more),
+    unit: "us/request more",
+    baseline: median(off),
+    ratio: median(more.map((us, i) => 1 + us / (off[i] ?? NaN))),
+    ...bounds(more),
+  });
+}
+
+/** Prints one figure of `turns` as a ratio to that without. */
+function printRatio(
+  { name, unit, of }: { name: string; unit: string; of: keyof Turn },
+  turns: readonly Turn[],
+  without: readonly Turn[],
+): void {
+  const ratios = turns.map((turn, i) => turn[of] / (without[i]?.[of] ?? NaN));
+  print({
+    name,
+    value: median(turns.map((turn) => turn[of])),
+    unit,
+    baseline: median(without.map((turn) => turn[of])),
+    ratio: median(ratios),
+    ...bounds(ratios),
+  });
+}
+
+/** How often the handler's loop runs in a millisecond of this machine. */
+async function loopsPerMs(bench: Bench): Promise<number> {
+  const probe = 100_000;
+  const { off } = await ask(bench, ["off"], {
+    path: `/handler?${probe}`,
+    rounds: 5,
+    slices: 1,
+    requests: 40,
+    connections: CONNECTIONS,
+  });
+  return Math.round(probe * 1000 / median(off.map(({ cpuUs }) => cpuUs)));
+}
 
 /** CPU and throughput of each workload. */
-async function measureCost(
-  servers: Servers,
-  { socketPath, caCerts }: { socketPath: string; caCerts: string[] },
-): Promise<void> {
-  const reader = await startReader(socketPath);
+async function measureCost(bench: Bench): Promise<void> {
+  const loops = await loopsPerMs(bench);
+  const reader = await startCorrelatorReader(bench);
   let requests = 0;
-  for (const workload of WORKLOADS) {
-    const connect = workload.tls
-      ? ({ tlsPort: port }: Httpd) =>
-        Deno.connectTls({ hostname: "localhost", port, caCerts })
-      : ({ port }: Httpd) => Deno.connect({ hostname: "127.0.0.1", port });
-    const clients = await Promise.all(
-      Array.from(
-        { length: CONNECTIONS },
-        () => openLines(servers, connect, ARMS),
-      ),
-    );
-    const turns: Record<Arm, Turn[]> = { off: [], on: [], log: [] };
-    for (let i = 0; i <= ROUNDS; i++) {
-      await pause();
-      const one = await round(servers, clients, workload);
-      requests += workload.requests;
-      // The first warms up.
-      if (i > 0) ARMS.forEach((arm) => turns[arm].push(one[arm]));
-    }
-    clients.forEach(closeLines);
-    requests += CONNECTIONS;
-    const cpuOff = median(turns.off.map(({ cpuUs }) => cpuUs));
+  for (const { name, throughput, ...work } of WORKLOADS) {
+    const path = work.path === "/handler" ? `/handler?${loops}` : work.path;
+    const turns = await ask(bench, ARMS, { ...work, path });
+    requests += (work.rounds + 1) * work.slices * work.requests +
+      work.connections;
     for (const arm of ["on", "log"] as const) {
       const what = arm === "on" ? "module" : "mod_log_config";
-      const pairs = turns[arm].map((turn, i) => ({
-        turn,
-        off: turns.off[i] ?? turn,
-      }));
-      const more = pairs.map(({ turn, off }) => turn.cpuUs - off.cpuUs);
-      print({
-        name: `${what}_cpu_${workload.name}`,
-        value: median(more),
-        unit: "us/request more",
-        baseline: cpuOff,
-        ratio: median(pairs.map(({ turn, off }) => off.cpuUs / turn.cpuUs)),
-        ...bounds(more),
-      });
-      const ratios = pairs.map(({ turn, off }) =>
-        turn.perSecond / off.perSecond
+      printCpu(`${what}_cpu_${name}`, turns[arm], turns.off);
+      if (!throughput) continue;
+      printRatio(
+        {
+          name: `${what}_throughput_${name}`,
+          unit: "requests/s",
+          of: "perSecond",
+        },
+        turns[arm],
+        turns.off,
       );
-      print({
-        name: `${what}_throughput_${workload.name}`,
-        value: median(turns[arm].map(({ perSecond }) => perSecond)),
-        unit: "requests/s",
-        baseline: median(turns.off.map(({ perSecond }) => perSecond)),
-        ratio: median(ratios),
-        ...bounds(ratios),
-      });
     }
   }
   const taken = await reader.end();
@@ -342,105 +254,124 @@ async function measureCost(
 }
 
 /** Latency where the reader fails. */
-async function measureLatency(
-  servers: Servers,
-  socketPath: string,
-): Promise<void> {
+async function measureLatency(bench: Bench): Promise<void> {
+  const { socketPath, slowReader } = bench;
   const states = {
     none: () => Promise.resolve(undefined),
     stopped: async () => {
-      const reader = await startReader(socketPath);
+      const reader = await startReader(slowReader, [socketPath, "0"]);
       Deno.kill(reader.pid, "SIGSTOP");
       return reader;
     },
-    slow: () => startReader(socketPath, 10),
+    slow: () => startReader(slowReader, [socketPath, "10000"]),
     removed: async () => {
-      const reader = await startReader(socketPath);
+      const reader = await startReader(slowReader, [socketPath, "0"]);
+      // httpd finds it before it is gone.
+      await ask(bench, ["on"], { ...TIMED, rounds: 1, connections: 1 });
+      await reader.end();
       await Deno.remove(socketPath);
-      return reader;
+      return undefined;
     },
   } as const;
   for (const [state, start] of Object.entries(states)) {
-    const reader = await start();
-    const blocks: Record<"off" | "on", number[]>[] = [];
-    const lines = await openLines(
-      servers,
-      ({ port }) => Deno.connect({ hostname: "127.0.0.1", port }),
-      ["off", "on"] as const,
-    );
-    for (let i = 0; i < BLOCKS; i++) {
-      await pause();
-      blocks.push(await inTurn(lines, { path: "/small.html", count: TIMED }));
-    }
-    closeLines(lines);
-    if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
-    await reader?.end();
-    await Deno.remove(socketPath).catch(() => {}); // it was not there
-    for (const [name, q] of [["p50", 0.5], ["p99", 0.99]] as const) {
-      const of = (arm: "off" | "on") =>
-        median(blocks.map((block) => quantile(block[arm], q)));
-      print({
-        name: `module_latency_${name}_reader_${state}`,
-        value: of("on"),
-        unit: "us",
-        baseline: of("off"),
-        ratio: median(
-          blocks.map(({ on, off }) => quantile(on, q) / quantile(off, q)),
-        ),
+    for (const connections of [1, 4]) {
+      const reader = await start();
+      const { off, on } = await ask(bench, ["off", "on"], {
+        ...TIMED,
+        connections,
       });
+      if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
+      await reader?.end();
+      await Deno.remove(socketPath).catch(() => {}); // it was not there
+      const suffix = `reader_${state}_clients_${connections}`;
+      printCpu(`module_cpu_${suffix}`, on, off);
+      for (const  of of["p50Us", "p99Us"] as const) {
+        const name = `module_latency_${of.slice(0, 3)}_${suffix}`;
+        printRatio({ name, unit: "us", of }, on, off);
+      }
     }
   }
 }
 
-async function start(
-  folder: string,
-  shared: Pick<HttpdOptions, "modulePath" | "socketPath" | "certificates">,
-  extra: string,
-): Promise<Httpd> {
-  const root = `${folder}/htdocs`;
-  await Deno.mkdir(root, { recursive: true });
-  const body = new Uint8Array(10_240).fill(0x61);
-  body[body.length - 1] = LAST;
-  await Deno.writeFile(`${root}/large.html`, body);
-  await Deno.writeFile(`${root}/small.html`, body.slice(-5));
-  await Deno.writeTextFile(`${folder}/handler.lua`, HANDLER);
-  return await startHttpd({
-    ...shared,
-    folder,
-    documentRoot: root,
-    extra: `LoadModule lua_module \${JA4_MODULES}/mod_lua.so
-LuaMapHandler /handler ${folder}/handler.lua handle
-${extra}
+/** Port and TLS port of a virtual host, and its configuration. */
+function virtualHost(what: string): { ports: Ports; configuration: string } {
+  const ports = { tcp: freePort(), tls: freePort() };
+  return {
+    ports,
+    configuration: `
+Listen 127.0.0.1:${ports.tcp}
+Listen 127.0.0.1:${ports.tls}
+<VirtualHost 127.0.0.1:${ports.tcp}>
+${what}
+</VirtualHost>
+<VirtualHost 127.0.0.1:${ports.tls}>
+SSLEngine on
+SSLCertificateFile \${JA4_CERTIFICATE}
+SSLCertificateKeyFile \${JA4_KEY}
+${what}
+</VirtualHost>
 `,
-  });
+  };
+}
+
+/** The one child of `httpd`, from now on on a processor of its own. */
+async function pinChild({ pid, port }: Httpd): Promise<number> {
+  await fetch(`http://127.0.0.1:${port}/small.html`).then((answer) =>
+    answer.text()
+  );
+  const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const [child, ...others] = text.trim().split(" ");
+  if (child === undefined || others.length > 0) {
+    throw new Error(`httpd has the children ${text}, expected one`);
+  }
+  await run("taskset", ["--all-tasks", "-p", "-c", CPU.httpd, child]);
+  return Number(child);
 }
 
 async function main(): Promise<void> {
+  if (navigator.hardwareConcurrency < 2) {
+    throw new FatalError(
+      "unavailable",
+      "Cannot measure: expected two processors, one for httpd",
+    );
+  }
   await using temporary = await temporaryFolder();
   const folder = temporary.path;
   await Deno.chmod(folder, 0o755);
+  const documentRoot = `${folder}/htdocs`;
+  await Deno.mkdir(documentRoot);
+  const body = new Uint8Array(10_240).fill(0x61);
+  body[body.length - 1] = LAST;
+  await Deno.writeFile(`${documentRoot}/large.html`, body);
+  await Deno.writeFile(`${documentRoot}/small.html`, body.slice(-5));
+  await Deno.writeTextFile(`${folder}/handler.lua`, HANDLER);
+  const on = virtualHost("JsonSockLogEnabled On");
+  const off = virtualHost("JsonSockLogEnabled Off");
+  const log = virtualHost(`JsonSockLogEnabled Off
+CustomLog ${folder}/access.log "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\""`);
   const socketPath = `${folder}/http.socket`;
-  const shared = {
+  await using httpd = await startHttpd({
     modulePath: await buildModule(),
     socketPath,
+    folder,
     certificates: await makeCertificates(folder),
+    documentRoot,
+    extra: `${HTTPD}LoadModule lua_module \${JA4_MODULES}/mod_lua.so
+LuaScope thread
+LuaMapHandler /handler ${folder}/handler.lua handle
+${on.configuration}${off.configuration}${log.configuration}`,
+  });
+  const bench: Bench = {
+    client: {
+      pid: await pinChild(httpd),
+      program: await compile("http_load", folder, ["-lssl", "-lcrypto"]),
+    },
+    ports: { on: on.ports, off: off.ports, log: log.ports },
+    socketPath,
+    slowReader: await compile("slow_reader", folder),
   };
-  await using off = await start(
-    `${folder}/off`,
-    shared,
-    "JsonSockLogEnabled Off",
-  );
-  await using on = await start(`${folder}/on`, shared, "JsonSockLogEnabled On");
-  await using log = await start(
-    `${folder}/log`,
-    shared,
-    `JsonSockLogEnabled Off
-CustomLog ${folder}/log/access.log "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\""`,
-  );
-  const servers = { off, on, log };
-  const caCerts = [await Deno.readTextFile(shared.certificates.authority)];
-  await measureCost(servers, { socketPath, caCerts });
-  await measureLatency(servers, socketPath);
+  await measureCost(bench);
+  await measureLatency(bench);
 }
 
 if (import.meta.main) await main();

@@ -1,17 +1,17 @@
 /**
- * Reads the events of mod_reqin_log for `bench/module_bench.ts`, in a process of its own: with the
- * correlator's thread and ring as fast as they come, or one in `PAUSE_MS`.
+ * Reads the events of mod_reqin_log for `bench/module_bench.ts` with the correlator's thread and ring,
+ * in a process of its own.
  *
- *     deno run -A --unstable-net bench/module_reader.ts SOCKET PAUSE_MS
+ *     deno run -A --unstable-net bench/module_reader.ts SOCKET
  *
- * Says "ready", and how many it took when its input ends.
+ * Says "ready", and how many it has taken when it gets SIGTERM.
  *
  * @module
  */
 import { openHttpSocket } from "../correlate/http_socket.ts";
 import { MessageBatch } from "../correlate/messages.ts";
 
-const [path = "", pauseMs = "0"] = Deno.args;
+const [path = ""] = Deno.args;
 const MODE = 0o666;
 
 function print(line: string | number): void {
@@ -33,8 +33,10 @@ async function readAll(): Promise<void> {
   const take = () => {
     while (socket.ring.take(batch, 1000)) events += batch.count;
   };
-  const end = Deno.stdin.read(new Uint8Array(1)).then(() => {
+  const { promise: end, resolve } = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGTERM", () => {
     ended = true;
+    resolve();
   });
   print("ready");
   while (!ended) {
@@ -46,24 +48,5 @@ async function readAll(): Promise<void> {
   print(events);
 }
 
-/** So seldom that the queue is always full. */
-async function readSlowly(ms: number): Promise<void> {
-  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
-  await Deno.chmod(path, MODE);
-  print("ready");
-  let events = 0;
-  const buffer = new Uint8Array(65_536);
-  const end = Deno.stdin.read(new Uint8Array(1));
-  for (let ended = false; !ended;) {
-    const next = socket.receive(buffer).then(() => {
-      events++;
-      return new Promise<void>((done) => setTimeout(done, ms));
-    });
-    await Promise.race([next, end.then(() => ended = true)]);
-  }
-  print(events);
-}
-
-if (Number(pauseMs) > 0) await readSlowly(Number(pauseMs));
-else await readAll();
+await readAll();
 Deno.exit(0);
