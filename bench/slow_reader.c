@@ -41,7 +41,7 @@ int main(int count, char **arguments)
         fputs("Usage: slow_reader PATH PAUSE_US\n", stderr);
         return 64;
     }
-    strcpy(address.sun_path, arguments[1]);
+    memcpy(address.sun_path, arguments[1], strlen(arguments[1]) + 1);
     fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
