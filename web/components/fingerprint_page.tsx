@@ -2,7 +2,7 @@
 import { Fragment, type VNode } from "preact";
 import { printable } from "../../lib/text.ts";
 import type { UserAgentRow } from "../data/address.ts";
-import type { Loaded } from "../data/ask.ts";
+import { type Loaded, part } from "../data/ask.ts";
 import type { DetectionLine } from "../data/detections_of.ts";
 import type { WeekHours } from "../data/entity.ts";
 import {
@@ -42,8 +42,7 @@ export interface FingerprintPageData {
   readonly lists: Loaded<Ja4Lists | undefined>;
   readonly traffic: Loaded<Traffic>;
   readonly userAgents: Loaded<{ rows: UserAgentRow[]; total: number }>;
-  readonly addresses: Loaded<Ja4UseRow[]>;
-  readonly hosts: Loaded<Ja4UseRow[]>;
+  readonly uses: Loaded<{ addresses: Ja4UseRow[]; hosts: Ja4UseRow[] }>;
   readonly neighbours: Loaded<Ja4Neighbours>;
   readonly signals: Loaded<Ja4Signals>;
   readonly detections: Loaded<DetectionLine[]>;
@@ -109,14 +108,14 @@ export function FingerprintPage(data: FingerprintPageData): VNode {
           title="Addresses"
           head="Address"
           class="span-8"
-          rows={data.addresses}
+          rows={part(data.uses, ({ addresses }) => addresses)}
           show={(row) => <IpLink ip={row.value} />}
         />
         <UsePanel
           title="Hosts"
           head="Host"
           class="span-8"
-          rows={data.hosts}
+          rows={part(data.uses, ({ hosts }) => hosts)}
           show={(row) => <HostLink host={row.value} max={36} />}
         />
         <DetectionLines

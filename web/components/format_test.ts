@@ -45,6 +45,17 @@ Deno.test.each([
     got: () => dayClock(Date.parse("2026-11-23T23:53:47Z"), "Europe/Paris"),
     want: "2026-11-24 00:53:47",
   },
+  {
+    // Half an hour off, and in the last quarter before the clocks change.
+    got: () =>
+      dayClock(Date.parse("2026-10-03T15:29:59.999Z"), "Australia/Adelaide"),
+    want: "2026-10-04 00:59:59",
+  },
+  {
+    got: () =>
+      dayClock(Date.parse("2026-10-03T16:30:00Z"), "Australia/Adelaide"),
+    want: "2026-10-04 03:00:00",
+  },
   { got: () => featureView("language_missing").format(0.98), want: "98 %" },
   { got: () => featureView("not_a_feature").label, want: "Not a feature" },
 ])("a page writes $want", ({ got, want }) => assert.equal(plain(got()), want));

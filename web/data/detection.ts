@@ -28,14 +28,27 @@ export interface DetectionView extends
   readonly assignee: string;
 }
 
-/** The detection `id`; undefined if there is none. */
+/** What people have said of a detection last. */
+export interface TriageState {
+  readonly state: string;
+  readonly verdict: string;
+  readonly assignee: string;
+}
+
+/**
+ * The detection `id`; undefined if there is none.
+ *
+ * @param said of it, where that is known: the row of a list has it.
+ */
 export async function loadDetection(
   db: Database,
   id: string,
+  said?: TriageState,
 ): Promise<DetectionView | undefined> {
-  const row = await askOne<RawDetection>(
-    db,
-    sql`SELECT id, toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
+  const [row, triage] = await Promise.all([
+    askOne<RawDetection>(
+      db,
+      sql`SELECT id, toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
         toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms, toString(src_ip) AS src_ip_text,
         ja4, http_host, toString(severity) AS severity_word, round(score, 6) AS score_number,
         toFloat64(p_value) AS p_number, round(base, 6) AS base_number, title, summary, tags, reasons, rules,
@@ -43,9 +56,11 @@ export async function loadDetection(
         dictGet('dict_networks', 'as_org', src_ip) AS as_org,
         dictGet('dict_network_kinds', 'kind', src_ip) AS network_kind,
         dictGet('dict_ja4', 'label', tuple(toString(ja4))) AS client,
-        campaign_id, model_id, state, verdict, assignee
-      FROM detections_current WHERE id = ${id}`,
-  );
+        campaign_id, model_id
+      FROM detections FINAL WHERE id = ${id}`,
+    ),
+    said ?? loadTriageState(db, id),
+  ]);
   if (row === undefined) return undefined;
   return {
     id: row.id,
@@ -73,9 +88,25 @@ export async function loadDetection(
     client: row.client,
     campaign_id: row.campaign_id,
     model_id: row.model_id,
-    state: row.state,
-    verdict: row.verdict,
-    assignee: row.assignee,
+    state: triage.state,
+    verdict: triage.verdict,
+    assignee: triage.assignee,
+  };
+}
+
+/** As the view detections_current says it. */
+async function loadTriageState(db: Database, id: string): Promise<TriageState> {
+  const row = await askOne<TriageState>(
+    db,
+    sql`SELECT argMaxIf(said.state, ts, said.state != '') AS state,
+        argMaxIf(said.verdict, ts, said.verdict != '') AS verdict,
+        argMaxIf(said.assignee, ts, said.assignee != '') AS assignee
+      FROM triage_events AS said WHERE detection_id = ${id}`,
+  );
+  return {
+    state: row?.state || "open",
+    verdict: row?.verdict || "none",
+    assignee: row === undefined || row.assignee === "-" ? "" : row.assignee,
   };
 }
 
@@ -96,9 +127,6 @@ type RawDetection =
     | "client"
     | "campaign_id"
     | "model_id"
-    | "state"
-    | "verdict"
-    | "assignee"
   >
   & {
     first_ms: number;

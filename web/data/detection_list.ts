@@ -14,6 +14,7 @@ import type { Query } from "../query/ast.ts";
 import { compileQuery } from "../query/compile.ts";
 import { formatQuery } from "../query/format.ts";
 import { parseQuery } from "../query/parse.ts";
+import { loadMatching } from "./api_detections.ts";
 import { ask, ipText } from "./ask.ts";
 import { type DetectionView, loadDetection } from "./detection.ts";
 import { type Sort, SORT_KEY, SORTS } from "./detection_order.ts";
@@ -246,10 +247,9 @@ export async function loadDetectionPage(
   const behind = after === undefined
     ? sql``
     : sql`WHERE (sort_key, id) < (${typed(after.value, "Int64")}, ${after.id})`;
-  const [rows, totals] = await Promise.all([
-    ask<RawRow>(
-      db,
-      sql`SELECT *, toFloat64(sort_key) AS sort_number FROM (
+  const rows = await ask<RawRow>(
+    db,
+    sql`SELECT *, toFloat64(sort_key) AS sort_number FROM (
         SELECT id, toString(severity) AS severity_word, round(score, 6) AS score_number, title, tags,
           toString(src_ip) AS src_ip_text, asn, dictGet('dict_networks', 'as_org', src_ip) AS as_org,
           toString(country) AS country_text, ja4, http_host,
@@ -259,44 +259,37 @@ export async function loadDetectionPage(
           state, verdict, assignee, toUInt32(notes) AS note_count, campaign_id, ${key} AS sort_key
         FROM detections_current WHERE ${where}
       ) ${behind} ORDER BY sort_key DESC, id DESC LIMIT ${limit + 1}`,
-    ),
-    ask<{ total: number }>(
+  );
+  const page = rows.slice(0, limit);
+  const chosen = page.find(({ id }) => id === beside) ?? page[0];
+  // A first page that holds them all has counted them.
+  const counted = after === undefined && rows.length <= limit;
+  const [totals, activity, preview] = await Promise.all([
+    counted ? undefined : ask<{ total: number }>(
       db,
       sql`SELECT toUInt32(count()) AS total FROM detections_current WHERE ${where}`,
     ),
-  ]);
-  const page = rows.slice(0, limit);
-  const chosen = page.find(({ id }) => id === beside) ?? page[0];
-  const [activity, preview] = await Promise.all([
     loadActivity(db, page),
-    chosen === undefined ? undefined : loadDetection(db, chosen.id),
+    chosen === undefined ? undefined : loadDetection(db, chosen.id, chosen),
   ]);
   const last = page.at(-1);
   return {
     rows: page.map((row) => viewOf(row, activity)),
     preview,
-    total: totals[0]?.total ?? 0,
+    total: totals?.[0]?.total ?? rows.length,
     ...(rows.length > limit && last !== undefined
       ? { next: writeCursor({ value: last.sort_number, id: last.id }) }
       : {}),
   };
 }
 
-/**
- * The identifiers of all that match `query` and had begun `by` a moment, at most `most`: what somebody
- * who looked at the list then could mean by "all".
- */
-export async function loadMatchingIds(
+/** {@linkcode loadMatching} of a list. */
+export function loadMatchingIds(
   db: Database,
   query: ListQuery,
-  { by, most }: { by: Date; most: number },
+  moment: { by: Date; most: number },
 ): Promise<string[]> {
-  const rows = await ask<{ id: string }>(
-    db,
-    sql`SELECT id FROM detections_current
-      WHERE ${listConditions(query)} AND first_seen <= ${by} LIMIT ${most}`,
-  );
-  return rows.map((row) => row.id);
+  return loadMatching(db, listConditions(query), moment);
 }
 
 interface RawRow {

@@ -1,11 +1,11 @@
 /** One fingerprint: its lists, who sends it, under which names, and what is like it. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { ask, askOne, ipText, scoredIn } from "./ask.ts";
+import { ask, askOne, ipText } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
-import { foldedFrom } from "./folds.ts";
 import { ja4Parts } from "./ja4_decode.ts";
 import type { TimeRange } from "./range.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** The lists behind a fingerprint, as one client sent them first. Code points in wire order. */
 export interface Ja4Lists {
@@ -51,6 +51,10 @@ export interface Ja4Facts {
   readonly source: string;
   readonly firstSeenMs?: number;
   readonly lastSeenMs?: number;
+  /** Places among the fingerprints of the range, 1 the most. */
+  readonly ranks: Readonly<Record<"requests" | "addresses" | "hosts", number>>;
+  /** Fingerprints of the range. */
+  readonly of: number;
 }
 
 /** {@linkcode Ja4Facts} of `ja4` in `range`; without dates if it was never seen. */
@@ -59,10 +63,9 @@ export async function loadJa4Facts(
   ja4: string,
   range: TimeRange,
 ): Promise<Ja4Facts> {
-  const start = bucketStart(range);
-  const [counts, all, seen, reference] = await Promise.all([
+  const [counts, seen, reference] = await Promise.all([
     askOne<
-      Pick<
+      & Pick<
         Ja4Facts,
         | "requests"
         | "handshakes"
@@ -70,19 +73,27 @@ export async function loadJa4Facts(
         | "hosts"
         | "status4xx"
         | "status5xx"
+        | "of"
       >
+      & Record<"total" | "by_requests" | "by_addresses" | "by_hosts", number>
     >(
       db,
-      sql`SELECT toFloat64(sum(entity_5m.requests)) AS requests,
-          toFloat64(sum(entity_5m.handshakes)) AS handshakes,
-          toFloat64(uniqExact(src_ip)) AS addresses, toFloat64(uniqExact(http_host)) AS hosts,
-          toFloat64(sum(status_4xx)) AS status4xx, toFloat64(sum(status_5xx)) AS status5xx
-        FROM entity_5m WHERE ja4 = ${ja4} AND bucket >= ${start} AND bucket < ${range.to}`,
-    ),
-    askOne<{ requests: number }>(
-      db,
-      sql`SELECT toFloat64(sum(entity_5m.requests)) AS requests FROM entity_5m
-        WHERE bucket >= ${start} AND bucket < ${range.to}`,
+      // One pass for the fingerprint, all that it is compared with, and all traffic.
+      sql`SELECT toFloat64(sumIf(n, own)) AS requests, toFloat64(sumIf(hellos, own)) AS handshakes,
+          toFloat64(sumIf(ips, own)) AS addresses, toFloat64(sumIf(names, own)) AS hosts,
+          toFloat64(sumIf(refused, own)) AS status4xx, toFloat64(sumIf(failed, own)) AS status5xx,
+          toFloat64(sum(n)) AS total, toFloat64(countIf(named)) AS of,
+          toFloat64(1 + arrayCount(one -> one > requests, groupArrayIf(n, named))) AS by_requests,
+          toFloat64(1 + arrayCount(one -> one > addresses, groupArrayIf(ips, named))) AS by_addresses,
+          toFloat64(1 + arrayCount(one -> one > hosts, groupArrayIf(names, named))) AS by_hosts
+        FROM (
+          SELECT ja4 = ${ja4} AS own, ja4 != '' AS named, sum(entity_5m.requests) AS n,
+            sum(entity_5m.handshakes) AS hellos, uniqExact(src_ip) AS ips, uniqExact(http_host) AS names,
+            sum(status_4xx) AS refused, sum(status_5xx) AS failed
+          FROM entity_5m WHERE bucket >= ${
+        bucketStart(range)
+      } AND bucket < ${range.to} GROUP BY ja4
+        )`,
     ),
     askOne<{ first: number; last: number; n: number }>(
       db,
@@ -97,7 +108,7 @@ export async function loadJa4Facts(
     ),
   ]);
   const requests = counts?.requests ?? 0;
-  const total = all?.requests ?? 0;
+  const total = counts?.total ?? 0;
   return {
     requests,
     handshakes: counts?.handshakes ?? 0,
@@ -110,6 +121,12 @@ export async function loadJa4Facts(
     client: reference?.client ?? "",
     kind: reference?.kind ?? "",
     source: reference?.source ?? "",
+    of: counts?.of ?? 0,
+    ranks: {
+      requests: counts?.by_requests ?? 0,
+      addresses: counts?.by_addresses ?? 0,
+      hosts: counts?.by_hosts ?? 0,
+    },
     ...(seen !== undefined && seen.n > 0
       ? { firstSeenMs: seen.first, lastSeenMs: seen.last }
       : {}),
@@ -129,22 +146,18 @@ export async function loadJa4UserAgents(
   const hour = new Date(
     Math.floor(range.from.getTime() / 3_600_000) * 3_600_000,
   );
-  const where =
-    sql`ja4 = ${ja4} AND hour >= ${hour} AND hour < ${range.to} AND user_agent != ''`;
-  const [rows, total] = await Promise.all([
-    ask<UserAgentRow>(
-      db,
-      sql`SELECT user_agent, toFloat64(sum(events)) AS requests,
-          toFloat64(uniqCombinedMerge(12)(clients_1h.addresses)) AS addresses
-        FROM clients_1h WHERE ${where}
-        GROUP BY user_agent ORDER BY requests DESC LIMIT 12`,
-    ),
-    askOne<{ n: number }>(
-      db,
-      sql`SELECT toUInt32(uniqExact(user_agent)) AS n FROM clients_1h WHERE ${where}`,
-    ),
-  ]);
-  return { rows, total: total?.n ?? 0 };
+  const rows = await ask<UserAgentRow & { total: number }>(
+    db,
+    sql`SELECT user_agent, toFloat64(sum(events)) AS requests,
+        toFloat64(uniqCombinedMerge(12)(clients_1h.addresses)) AS addresses, toUInt32(count() OVER ()) AS total
+      FROM clients_1h
+      WHERE ja4 = ${ja4} AND hour >= ${hour} AND hour < ${range.to} AND user_agent != ''
+      GROUP BY user_agent ORDER BY requests DESC LIMIT 12`,
+  );
+  return {
+    rows: rows.map(({ total: _, ...row }) => row),
+    total: rows[0]?.total ?? 0,
+  };
 }
 
 /** An address or host that sent or received a fingerprint. */
@@ -154,41 +167,30 @@ export interface Ja4UseRow {
   readonly handshakes: number;
 }
 
-/** Addresses that sent `ja4` in `range`. */
-export async function loadJa4Addresses(
+/** Addresses that sent `ja4` in `range`, and hosts that it was sent to. */
+export async function loadJa4Uses(
   db: Database,
   ja4: string,
   range: TimeRange,
-): Promise<Ja4UseRow[]> {
-  const rows = await ask<Ja4UseRow>(
+): Promise<{ addresses: Ja4UseRow[]; hosts: Ja4UseRow[] }> {
+  const rows = await ask<Ja4UseRow & { kind: "ip" | "host" }>(
     db,
-    sql`SELECT toString(src_ip) AS value, toFloat64(sum(entity_5m.requests)) AS requests,
-        toFloat64(sum(entity_5m.handshakes)) AS handshakes
+    sql`SELECT if(grouping(src_ip, http_host) = 1, 'ip', 'host') AS kind,
+        if(kind = 'ip', toString(src_ip), toString(http_host)) AS value,
+        toFloat64(sum(entity_5m.requests)) AS requests, toFloat64(sum(entity_5m.handshakes)) AS handshakes
       FROM entity_5m
       WHERE ja4 = ${ja4} AND bucket >= ${
       bucketStart(range)
     } AND bucket < ${range.to}
-      GROUP BY value ORDER BY requests DESC, handshakes DESC, value LIMIT 12`,
+      GROUP BY GROUPING SETS ((src_ip), (http_host))
+      ORDER BY kind, requests DESC, handshakes DESC, value LIMIT 12 BY kind`,
   );
-  return rows.map((row) => ({ ...row, value: ipText(row.value) }));
-}
-
-/** Hosts that `ja4` was sent to in `range`. */
-export async function loadJa4Hosts(
-  db: Database,
-  ja4: string,
-  range: TimeRange,
-): Promise<Ja4UseRow[]> {
-  return await ask<Ja4UseRow>(
-    db,
-    sql`SELECT http_host AS value, toFloat64(sum(entity_5m.requests)) AS requests,
-        toFloat64(sum(entity_5m.handshakes)) AS handshakes
-      FROM entity_5m
-      WHERE ja4 = ${ja4} AND bucket >= ${
-      bucketStart(range)
-    } AND bucket < ${range.to}
-      GROUP BY value ORDER BY requests DESC, handshakes DESC, value LIMIT 12`,
-  );
+  const of = (wanted: "ip" | "host"): Ja4UseRow[] =>
+    rows.filter((row) => row.kind === wanted).map(({ kind: _, ...row }) => row);
+  return {
+    addresses: of("ip").map((row) => ({ ...row, value: ipText(row.value) })),
+    hosts: of("host"),
+  };
 }
 
 /** A fingerprint that shares a section with another. */
@@ -224,10 +226,11 @@ type Lists = Pick<
   "cipher_suites" | "extensions" | "signature_algorithms"
 >;
 
-/** {@linkcode Ja4Neighbours} of `ja4` within all that is kept. */
+/** {@linkcode Ja4Neighbours} of `ja4`, whose lists are `lists`, within all that is kept. */
 export async function loadJa4Neighbours(
   db: Database,
   ja4: string,
+  lists: Promise<Ja4Lists | undefined>,
 ): Promise<Ja4Neighbours> {
   const { a, b, c } = ja4Parts(ja4);
   const [rows, own] = await Promise.all([
@@ -252,7 +255,7 @@ export async function loadJa4Neighbours(
         ) AS catalog USING (ja4)
         ORDER BY lastSeenMs DESC`,
     ),
-    loadJa4Lists(db, ja4),
+    lists,
   ]);
   const of = (name: "same_a" | "same_b" | "same_c"): Ja4Neighbours["a"] => {
     const all = rows.filter((row) => row[name] === 1);
@@ -285,7 +288,7 @@ export function differenceOf(other: Lists, own: Lists): Ja4Difference {
 }
 
 /** How a fingerprint compares with all others of a range. */
-export interface Ja4Signals {
+export interface Ja4Signals extends Pick<Ja4Facts, "ranks" | "of"> {
   /** Shares of its requests, 0..1; undefined without requests. */
   readonly http2?: number;
   readonly claimsBrowser?: number;
@@ -293,70 +296,43 @@ export interface Ja4Signals {
   readonly withoutCookie?: number;
   /** Share of its scored requests that are anomalous; undefined if none is scored. */
   readonly anomalous?: number;
-  /** Places among the fingerprints of the range, 1 the most. */
-  readonly ranks: Readonly<Record<"requests" | "addresses" | "hosts", number>>;
-  /** Fingerprints of the range. */
-  readonly of: number;
 }
 
-/** {@linkcode Ja4Signals} of `ja4` in `range`. */
+/** {@linkcode Ja4Signals} of `ja4` in `range`, whose traffic is `traffic`. */
 export async function loadJa4Signals(
   db: Database,
-  ja4: string,
-  range: TimeRange,
+  { ja4, range, facts, traffic }: {
+    readonly ja4: string;
+    readonly range: TimeRange;
+    readonly facts: Promise<Ja4Facts>;
+    readonly traffic: Promise<Traffic>;
+  },
 ): Promise<Ja4Signals> {
-  const [shares, ranks, scored] = await Promise.all([
-    askOne<
-      Record<"n" | "http2" | "browser" | "cached" | "bare", number>
-    >(
-      db,
-      sql`SELECT toFloat64(count()) AS n, toFloat64(countIf(http_version IN ('2', '3'))) AS http2,
+  const [shares, { ranks, of }, { requests, totals, anomalousShare }] =
+    await Promise.all([
+      askOne<
+        Record<"n" | "http2" | "browser" | "cached" | "bare", number>
+      >(
+        db,
+        sql`SELECT toFloat64(count()) AS n, toFloat64(countIf(http_version IN ('2', '3'))) AS http2,
           toFloat64(countIf(ua_family IN ('chrome', 'firefox', 'safari', 'edge', 'opera'))) AS browser,
           toFloat64(countIf(status_code = 304)) AS cached, toFloat64(countIf(cookie_count = 0)) AS bare
         FROM http_events
         WHERE ts >= ${range.from} AND ts < ${range.to} AND ja4 = ${ja4} AND match != 'tls_only'`,
-    ),
-    askOne<Record<"of" | "requests" | "addresses" | "hosts", number>>(
-      db,
-      sql`SELECT toFloat64(count()) AS of,
-          toFloat64(1 + countIf(n > mine.1)) AS requests, toFloat64(1 + countIf(ips > mine.2)) AS addresses,
-          toFloat64(1 + countIf(names > mine.3)) AS hosts
-        FROM (
-          SELECT n, ips, names, (anyIf(n, own) OVER (), anyIf(ips, own) OVER (), anyIf(names, own) OVER ()) AS mine
-          FROM (
-            SELECT ja4 = ${ja4} AS own, sum(entity_5m.requests) AS n, uniqExact(src_ip) AS ips,
-              uniqExact(http_host) AS names
-            FROM entity_5m WHERE bucket >= ${
-        bucketStart(range)
-      } AND bucket < ${range.to} AND ja4 != '' GROUP BY ja4
-          )
-        )`,
-    ),
-    askOne<{ n: number; bad: number }>(
-      db,
-      sql`SELECT toFloat64(sum(requests)) AS n,
-          toFloat64(sumIf(requests, traffic_class = 'anomalous')) AS bad
-        FROM scores FINAL WHERE ${scoredIn(range.from, range.to)} AND ${
-        foldedFrom(ja4)
-      }`,
-    ),
-  ]);
+      ),
+      facts,
+      traffic,
+    ]);
   const n = shares?.n ?? 0;
   return {
-    of: ranks?.of ?? 0,
-    ranks: {
-      requests: ranks?.requests ?? 0,
-      addresses: ranks?.addresses ?? 0,
-      hosts: ranks?.hosts ?? 0,
-    },
+    of,
+    ranks,
     ...(shares === undefined || n === 0 ? {} : {
       http2: shares.http2 / n,
       claimsBrowser: shares.browser / n,
       notModified: shares.cached / n,
       withoutCookie: shares.bare / n,
     }),
-    ...(scored === undefined || scored.n === 0
-      ? {}
-      : { anomalous: scored.bad / scored.n }),
+    ...(requests > totals.unscored ? { anomalous: anomalousShare } : {}),
   };
 }

@@ -182,18 +182,50 @@ export function withRange(
   url: URL,
   change: Readonly<Record<string, string>> = {},
 ): string {
+  const carried = carriedBy(url);
+  const changes = Object.keys(change).length > 0;
+  // Most links of a page: nothing in them has to be read or spelled otherwise.
+  if (!changes && PLAIN_PATH.test(path)) {
+    return carried.text === "" ? path : `${path}?${carried.text}`;
+  }
   const target = new URL(path, "http://local");
-  for (const name of CARRIED) {
-    const value = url.searchParams.get(name);
-    if (value !== null && value !== "" && !target.searchParams.has(name)) {
-      target.searchParams.set(name, value);
-    }
+  for (const [name, value] of carried.values) {
+    if (!target.searchParams.has(name)) target.searchParams.set(name, value);
   }
   for (const [name, value] of Object.entries(change)) {
     if (value === "") target.searchParams.delete(name);
     else target.searchParams.set(name, value);
   }
   return target.pathname + target.search;
+}
+
+/** A path as URL writes it, without parameters. */
+const PLAIN_PATH = /^(?:\/(?!\.)[\w.:%~-]*)+$/;
+
+/** What {@linkcode CARRIED} says of a URL. */
+interface Carried {
+  readonly search: string;
+  readonly values: readonly (readonly [name: string, value: string])[];
+  readonly text: string;
+}
+
+const carriedByUrl = new WeakMap<URL, Carried>();
+
+function carriedBy(url: URL): Carried {
+  const known = carriedByUrl.get(url);
+  if (known !== undefined && known.search === url.search) return known;
+  const values = CARRIED.flatMap((name) => {
+    const value = url.searchParams.get(name) ?? "";
+    return value === "" ? [] : [[name, value] as const];
+  });
+  const carried: Carried = {
+    search: url.search,
+    values,
+    text: new URLSearchParams(values.map(([name, value]) => [name, value]))
+      .toString(),
+  };
+  carriedByUrl.set(url, carried);
+  return carried;
 }
 
 /** This page with some parameters changed, all others kept. */

@@ -94,6 +94,21 @@ Deno.test("withRange() carries range and zone, and nothing else", () => {
   );
 });
 
+Deno.test.each([
+  { path: "/hosts/a%20b.example.com", want: "/hosts/a%20b.example.com" },
+  { path: "/net/2001:db8::/32", want: "/net/2001:db8::/32" },
+  { path: "/hosts/..", want: "/" },
+  { path: "/explore?q=ip:192.0.2.1", want: "/explore?q=ip%3A192.0.2.1" },
+  { path: "/hosts/a b", want: "/hosts/a%20b" },
+])("withRange() writes $path as a browser would", ({ path, want }) => {
+  const [plain = "", search = ""] = want.split("?");
+  assert.equal(
+    withRange(path, url("?tz=local")),
+    `${plain}?${search === "" ? "" : `${search}&`}tz=local`,
+  );
+  assert.equal(withRange(plain, url("")), plain);
+});
+
 Deno.test("withParams() keeps what it does not change, and removes what is empty", () => {
   assert.equal(
     withParams(url("?view=archived&after=x&q=1"), { after: "", sort: "score" }),

@@ -96,11 +96,11 @@ function rank(order: TopOrder): Sql {
 const SOURCE_OF: Readonly<Record<Source, { seen: Sql; scored: Sql }>> = {
   ip: { seen: sql`src_ip`, scored: sql`src_ip` },
   asn: {
-    seen: sql`asn`,
+    seen: sql`entity_5m.asn`,
     scored: ASN_OF,
   },
   country: {
-    seen: sql`toString(country)`,
+    seen: sql`toString(entity_5m.country)`,
     scored: COUNTRY_OF,
   },
 };

@@ -6,7 +6,7 @@
  */
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql } from "../../lib/sql.ts";
-import { ask, remember, scoredIn } from "./ask.ts";
+import { ask, askOne, remember, scoredIn } from "./ask.ts";
 import { type Entity, entitySql, scoredEntitySql } from "./entity.ts";
 import { FOLDED_JA4 } from "./folds.ts";
 import type { TimeRange } from "./range.ts";
@@ -67,10 +67,7 @@ export async function loadTraffic(
       raw: entity.field === "ua",
     };
   const [classes, usual] = await Promise.all([
-    ask<{ at: number; class: string; requests: number }>(
-      db,
-      classesSql(range, start, where),
-    ),
+    loadClasses(db, range, start, where),
     entity === undefined
       ? remember(
         db,
@@ -117,51 +114,80 @@ function totalsOf(
   };
 }
 
-function classesSql(
+/** How requests are told which class they are of. */
+interface ClassesWhere {
+  readonly seen: Sql;
+  readonly scored: Sql;
+  /** The counters cannot tell: the requests are counted. */
+  readonly raw: boolean;
+}
+
+/** Length of time over which requests and windows meet: a window may be longer or shorter than a slot, so the longer of the two. */
+async function meetingS(
+  db: Database,
+  { from, to }: TimeRange,
+  slotS: number,
+): Promise<number> {
+  const [first, last] = [from, to].map((at) =>
+    Math.floor(at.getTime() / 3_600_000)
+  );
+  // The detector's windows have one length, until somebody configures another.
+  const row = await remember(
+    db,
+    `windows ${first} ${last}`,
+    WINDOW_MS,
+    () =>
+      askOne<{ longest: number }>(
+        db,
+        sql`SELECT max(window_s) AS longest FROM scores WHERE ${
+          scoredIn(from, to)
+        }`,
+      ),
+  );
+  return Math.max(slotS, row?.longest || WINDOW_S);
+}
+
+/** How long the length of the windows of a range is good for, milliseconds. */
+const WINDOW_MS = 60_000;
+
+async function loadClasses(
+  db: Database,
   range: TimeRange,
   start: Date,
-  where: {
-    readonly seen: Sql;
-    readonly scored: Sql;
-    /** The counters cannot tell: the requests are counted. */
-    readonly raw: boolean;
-  },
-): Sql {
+  where: ClassesWhere,
+): Promise<{ at: number; class: string; requests: number }[]> {
   const { stepS, to } = range;
   const raw = where.raw || stepS < BUCKET_S;
+  const meet = await meetingS(db, range, raw ? stepS : BUCKET_S);
+  // Requests are counted before they meet the windows; the counters have been.
   const source = raw
-    ? sql`SELECT toStartOfInterval(toDateTime(ts, 'UTC'), toIntervalSecond(${stepS})) AS slot,
-        http_host, ${FOLDED_JA4} AS client_ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot
+    ? sql`(
+      SELECT toStartOfInterval(toDateTime(ts, 'UTC'), toIntervalSecond(${stepS})) AS slot,
+        http_host, ja4, src_ip, toFloat64(count()) AS requests, max(bot_name) AS bot_name
       FROM http_events
       WHERE ts >= ${start} AND ts < ${to} AND match != 'tls_only' AND ${where.seen}
-      GROUP BY slot, http_host, client_ja4, src_ip`
-    : sql`SELECT bucket AS slot, http_host, ${FOLDED_JA4} AS client_ja4, src_ip,
-        toFloat64(sum(requests)) AS requests, max(bot_name) AS bot
-      FROM entity_5m
-      WHERE bucket >= ${start} AND bucket < ${to} AND ${where.seen}
-      GROUP BY slot, http_host, client_ja4, src_ip`;
-  // A window may be longer or shorter than a slot: both sides meet on the longer of the two.
-  const meetS = sql`(
-    SELECT greatest(${
-    raw ? stepS : BUCKET_S
-  }, ifNull(max(window_s), ${WINDOW_S}))
-    FROM scores WHERE ${scoredIn(start, to)}
-  )`;
-  return sql`WITH ${meetS} AS meet
-    SELECT toUnixTimestamp(toStartOfInterval(slot, toIntervalSecond(${stepS}))) AS at,
-      multiIf(scored.class != '', scored.class, bot != '', 'verified', 'unscored') AS class,
-      sum(requests) AS requests
-    FROM (${source}) AS seen
+      GROUP BY slot, http_host, ja4, src_ip
+    ) AS seen`
+    : sql`(
+      SELECT bucket AS slot, http_host, ja4, src_ip, requests, bot_name
+      FROM entity_5m WHERE bucket >= ${start} AND bucket < ${to} AND ${where.seen}
+    ) AS seen`;
+  return await ask(
+    db,
+    sql`SELECT toUnixTimestamp(toStartOfInterval(slot, toIntervalSecond(${stepS}))) AS at,
+      multiIf(scored.class != '', scored.class, bot_name != '', 'verified', 'unscored') AS class,
+      toFloat64(sum(requests)) AS requests
+    FROM ${source}
     LEFT JOIN (
-      SELECT intDiv(toUnixTimestamp(window_start), meet) AS meeting, http_host, ja4, src_ip,
+      SELECT (intDiv(toUnixTimestamp(window_start), ${meet}), http_host, toString(ja4), src_ip) AS client,
         toString(argMax(traffic_class, score)) AS class
       FROM scores FINAL
       WHERE ${scoredIn(start, to)} AND ${where.scored}
-      GROUP BY meeting, http_host, ja4, src_ip
+      GROUP BY client
     ) AS scored
-    ON intDiv(toUnixTimestamp(seen.slot), meet) = scored.meeting
-      AND seen.http_host = scored.http_host AND seen.client_ja4 = scored.ja4 AND seen.src_ip = scored.src_ip
-    GROUP BY at, class`;
+    ON (intDiv(toUnixTimestamp(slot), ${meet}), http_host, ${FOLDED_JA4}, src_ip) = scored.client
+    GROUP BY at, class`,
+  );
 }
 
 /** How long the past of a range is good for, milliseconds: it ended at least a day ago. */

@@ -44,6 +44,7 @@ export const handler = define.handlers({
     );
     const { ja4, src_ip, http_host } = detection;
     const client = { src_ip, ja4, http_host, from, to };
+    const ja4Lists = loadJa4Lists(db, ja4);
     const {
       source,
       requests,
@@ -62,8 +63,8 @@ export const handler = define.handlers({
       neighbours: loadNeighbours(db, id),
       people: loadAssignees(ctx.state.app),
       ja4Facts: loadJa4Facts(db, ja4, day),
-      ja4Lists: loadJa4Lists(db, ja4),
-      ja4Neighbours: loadJa4Neighbours(db, ja4),
+      ja4Lists,
+      ja4Neighbours: loadJa4Neighbours(db, ja4, ja4Lists),
       userAgents: loadJa4UserAgents(db, ja4, day),
     });
     // A verdict against the detector: what comes like it need not be looked at again.

@@ -9,13 +9,12 @@ import {
   scoredEntitySql,
 } from "../../data/entity.ts";
 import {
-  loadJa4Addresses,
   loadJa4Facts,
-  loadJa4Hosts,
   loadJa4Lists,
   loadJa4Neighbours,
   loadJa4Signals,
   loadJa4UserAgents,
+  loadJa4Uses,
 } from "../../data/ja4.ts";
 import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { isJa4 } from "../../data/search.ts";
@@ -36,15 +35,17 @@ export const handler = define.handlers({
     }
     const range = await pageRange(ctx);
     const entity: Entity = { field: "ja4", value: ja4 };
+    const facts = loadJa4Facts(db, ja4, range);
+    const lists = loadJa4Lists(db, ja4);
+    const traffic = loadTraffic(db, range, entity);
     const panels = await pagePanels(ctx, {
-      facts: loadJa4Facts(db, ja4, range),
-      lists: loadJa4Lists(db, ja4),
-      traffic: loadTraffic(db, range, entity),
+      facts,
+      lists,
+      traffic,
       userAgents: loadJa4UserAgents(db, ja4, range),
-      addresses: loadJa4Addresses(db, ja4, range),
-      hosts: loadJa4Hosts(db, ja4, range),
-      neighbours: loadJa4Neighbours(db, ja4),
-      signals: loadJa4Signals(db, ja4, range),
+      uses: loadJa4Uses(db, ja4, range),
+      neighbours: loadJa4Neighbours(db, ja4, lists),
+      signals: loadJa4Signals(db, { ja4, range, facts, traffic }),
       detections: loadDetectionsOf(db, scoredEntitySql(entity)),
       week: loadWeekHours(db, entity, range),
     });
