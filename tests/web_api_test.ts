@@ -174,20 +174,17 @@ Deno.test("the API", async (t) => {
   });
 
   await t.step("answers as the document says", async (step) => {
-    const examples: Record<string, unknown> = {};
-    for (const { body = [] } of ENDPOINTS) {
-      for (const field of body) {
-        if (field.example !== undefined) examples[field.name] = field.example;
-      }
-    }
+    let undo = "";
     for (const endpoint of ENDPOINTS) {
-      const { method, path, body, answer } = endpoint;
+      const { method, path, query = [], body, answer } = endpoint;
       if (answer === undefined || SCHEMAS[answer] === undefined) continue;
       await step.step(`${method} ${path}`, async () => {
         const given = path.includes("/users/")
           ? { role: "analyst" }
           : method === "PATCH"
           ? { action: "acknowledge", note: "seen" }
+          : path.endsWith("/bulk")
+          ? { action: "escalate", ids: [detection.id] }
           : Object.fromEntries(
             (body ?? []).filter((field) => field.example !== undefined)
               .map((field) => [field.name, field.example]),
@@ -195,11 +192,15 @@ Deno.test("the API", async (t) => {
         const { status, json } = await call(
           method,
           path.replace(":id", detection.id).replace(":login", "analyst")
-            .replace(":kind/:value", `ip/${detection.src_ip}`),
+            .replace(":kind/:value", `ip/${detection.src_ip}`)
+            .replace(":ja4", detection.ja4).replace(":token", undo) +
+            query.filter((field) => field.required)
+              .map((field) => `?${field.name}=${field.example}`).join("&"),
           body === undefined ? undefined : given,
         );
         assert.equal(status, 200, JSON.stringify(json));
         assert.deepEqual(faults(json, SCHEMAS[answer] ?? {}), []);
+        if (typeof json["undo"] === "string") undo = json["undo"];
       });
     }
   });

@@ -7,6 +7,7 @@ import type { UnixMicros } from "../lib/events.ts";
 import { type Logger, startLog } from "../lib/log.ts";
 import { main, type Program } from "../lib/program.ts";
 import { aborted } from "../lib/shutdown.ts";
+import { IdempotentCalls } from "./api/idempotency.ts";
 import { RateLimiter } from "./api/rate_limit.ts";
 import { Accounts } from "./auth/accounts.ts";
 import { ApiTokens } from "./auth/api_tokens.ts";
@@ -182,6 +183,7 @@ export async function createServices(
     live,
     searches: new Searches(),
     rates: new RateLimiter(() => performance.now()),
+    idempotent: new IdempotentCalls(() => performance.now()),
     exports: new Places(EXPORTS_MAX),
     metrics,
     now: () => Date.now() * 1000 as UnixMicros,

@@ -4,6 +4,7 @@ import type { UnixMicros } from "../lib/events.ts";
 import type { NetworkSet } from "../lib/ip_filter.ts";
 import { invariant } from "../lib/invariant.ts";
 import type { Logger } from "../lib/log.ts";
+import type { IdempotentCalls } from "./api/idempotency.ts";
 import type { RateLimiter } from "./api/rate_limit.ts";
 import type { Accounts } from "./auth/accounts.ts";
 import type { ApiTokens } from "./auth/api_tokens.ts";
@@ -42,6 +43,8 @@ export interface Services {
   readonly searches: Searches;
   /** How often each caller of the API has called. */
   readonly rates: RateLimiter;
+  /** What was answered to calls of the API that may be sent again. */
+  readonly idempotent: IdempotentCalls;
   /** A place for each export that may run at once. */
   readonly exports: Places;
   readonly metrics: WebMetrics;

@@ -8,8 +8,10 @@ import { ROLES } from "../../lib/accounts.ts";
 import { COLUMNS } from "../data/columns.ts";
 import { EXPORT_FORMATS } from "../data/export.ts";
 import { ENTRY_DAYS, LISTS, REASON_MAX } from "../data/client_lists.ts";
-import { ACTIONS } from "../data/triage.ts";
+import { TOP_ORDERS } from "../data/top.ts";
+import { ACTIONS, BULK_MAX, NOTE_MAX, UNDO_MIN } from "../data/triage.ts";
 import { ENTITY_KINDS } from "./entities.ts";
+import { TOP_DIMENSIONS } from "./overview.ts";
 
 /** One parameter or member of a body. */
 export interface Field {
@@ -31,6 +33,8 @@ export interface Endpoint {
   readonly summary: string;
   /** What the path's parameters may be, where it is not any text. */
   readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** A call with an Idempotency-Key that is sent again is done once. */
+  readonly idempotent?: true;
   /** Its answer carries an ETag: `read` asks with If-None-Match, `change` with If-Match. */
   readonly tagged?: "read" | "change";
   readonly query?: readonly Field[];
@@ -83,6 +87,23 @@ const COLUMNS_FIELD: Field = {
   example: ["time", "ip", "ja4"],
 };
 
+const TRIAGE: readonly Field[] = [
+  {
+    name: "action",
+    type: "string",
+    description: "What to do",
+    required: true,
+    choices: ACTIONS,
+  },
+  { name: "note", type: "string", description: "Why", max: NOTE_MAX },
+  {
+    name: "assignee",
+    type: "string",
+    description: "Login of whom to assign it to; you, if it is not given",
+    max: 64,
+  },
+];
+
 export const ENDPOINTS: readonly Endpoint[] = [
   {
     method: "GET",
@@ -107,6 +128,45 @@ export const ENDPOINTS: readonly Endpoint[] = [
       choices: ["1"],
     }],
     answer: "text/event-stream",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/overview",
+    summary: "The figures on top of the Overview",
+    query: [FROM, TO],
+    answer: "Overview",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/timeseries",
+    summary: "Requests over time by traffic class, and what is usual",
+    query: [FROM, TO],
+    answer: "Timeseries",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/top",
+    summary: "JA4s, addresses, networks, countries or hosts in order",
+    query: [FROM, TO, {
+      name: "dim",
+      type: "string",
+      description: "Of what",
+      required: true,
+      choices: TOP_DIMENSIONS,
+      example: "ja4",
+    }, {
+      name: "order",
+      type: "string",
+      description: "By what; requests, if it is not given",
+      choices: TOP_ORDERS,
+    }],
+    answer: "Top",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/ja4/:ja4/decode",
+    summary: "A JA4 in words, with the lists behind it once they are captured",
+    answer: "DecodedJa4",
   },
   {
     method: "POST",
@@ -160,12 +220,49 @@ export const ENDPOINTS: readonly Endpoint[] = [
   {
     method: "GET",
     path: "/api/v1/detections",
-    summary: "Detections, newest first",
+    summary: "Detections, newest first; page.as_of and page.total are for bulk",
     query: [{ ...Q, example: "severity:critical state:open" }, LIMIT, {
       ...AFTER,
       description: "page.next of the answer before",
     }],
     answer: "DetectionPage",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/detections/bulk",
+    summary:
+      "Change those named, or all that matched q as_of a moment; 409 where they are not as many as expected",
+    idempotent: true,
+    body: [
+      ...TRIAGE,
+      {
+        name: "ids",
+        type: "strings",
+        description: "Which; instead of q",
+        max: BULK_MAX,
+      },
+      { ...Q, example: "ip:192.0.2.0/24 state:open" },
+      {
+        name: "as_of",
+        type: "string",
+        description: "page.as_of of the list that you saw",
+        max: 40,
+      },
+      {
+        name: "expected",
+        type: "integer",
+        description: "page.total of the list that you saw",
+        min: 0,
+        max: BULK_MAX,
+      },
+    ],
+    answer: "BulkOutcome",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/undo/:token",
+    summary: `Take back what you did, for ${UNDO_MIN} minutes`,
+    answer: "BulkOutcome",
   },
   {
     method: "GET",
@@ -179,27 +276,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     path: "/api/v1/detections/:id",
     summary: "Change a detection",
     tagged: "change",
-    body: [
-      {
-        name: "action",
-        type: "string",
-        description: "What to do",
-        required: true,
-        choices: ACTIONS,
-      },
-      {
-        name: "note",
-        type: "string",
-        description: "Why",
-        max: 4000,
-      },
-      {
-        name: "assignee",
-        type: "string",
-        description: "Login of whom to assign it to; you, if it is not given",
-        max: 64,
-      },
-    ],
+    body: TRIAGE,
     answer: "TriageOutcome",
   },
   {
@@ -234,6 +311,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     method: "POST",
     path: "/api/v1/lists",
     summary: "Add an entry; one about the same value is replaced",
+    idempotent: true,
     body: [
       {
         name: "list",

@@ -44,8 +44,17 @@ export function openApi(server: string): Record<string, unknown> {
 }
 
 function operation(endpoint: Endpoint): Record<string, unknown> {
-  const { method, path, summary, choices, tagged, query = [], body, answer } =
-    endpoint;
+  const {
+    method,
+    path,
+    summary,
+    choices,
+    tagged,
+    idempotent,
+    query = [],
+    body,
+    answer,
+  } = endpoint;
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -66,6 +75,14 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
       : "ETag of the answer that you saw; 412 where it no longer holds",
     schema: { type: "string" },
   }];
+  const repeated = idempotent === undefined ? [] : [{
+    name: "Idempotency-Key",
+    in: "header",
+    required: false,
+    description:
+      "A name of yours for this call: sent again within a day, it is done once and answered the same; the dashboard forgets it when it is restarted",
+    schema: { type: "string", maxLength: 200 },
+  }];
   return {
     operationId: `${method.toLowerCase()}${
       path.slice("/api/v1".length).replaceAll(/[/:.]+(\w)/g, (_, first) =>
@@ -76,6 +93,7 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
     parameters: [
       ...inPath,
       ...condition,
+      ...repeated,
       ...query.map((field) => ({
         name: field.name,
         in: "query",

@@ -14,6 +14,8 @@ export interface Asked {
   number(name: string): number | undefined;
   flag(name: string): boolean | undefined;
   list(name: string): readonly string[];
+  /** All of them in one spelling. */
+  readonly canonical: string;
 }
 
 /** Reads the query and the body of a call. @throws {ApiError} 400, 413 or 415 */
@@ -24,7 +26,10 @@ export async function readCall(ctx: Context<State>): Promise<Asked> {
   const faults: ApiFault[] = [];
   for (const field of endpoint.query ?? []) {
     const text = ctx.url.searchParams.get(field.name);
-    if (text === null) continue;
+    if (text === null) {
+      if (field.required) faults.push(missing(`?${field.name}`));
+      continue;
+    }
     check(field, fromText(field, text), `?${field.name}`, values, faults);
   }
   if (endpoint.body !== undefined) {
@@ -44,11 +49,7 @@ export async function readCall(ctx: Context<State>): Promise<Asked> {
       if (value !== undefined && value !== null) {
         check(field, value, `/${field.name}`, values, faults);
       } else if (field.required) {
-        faults.push({
-          pointer: `/${field.name}`,
-          code: "missing",
-          detail: "It has to be given",
-        });
+        faults.push(missing(`/${field.name}`));
       }
     }
   }
@@ -62,7 +63,12 @@ export async function readCall(ctx: Context<State>): Promise<Asked> {
     number: (name) => values.get(name) as number | undefined,
     flag: (name) => values.get(name) as boolean | undefined,
     list: (name) => (values.get(name) ?? []) as readonly string[],
+    canonical: JSON.stringify([...values]),
   };
+}
+
+function missing(pointer: string): ApiFault {
+  return { pointer, code: "missing", detail: "It has to be given" };
 }
 
 async function readBody(request: Request): Promise<Record<string, unknown>> {

@@ -50,6 +50,17 @@ const NUMBER_OR_NULL: Schema = { type: ["number", "null"] };
 const TIME_OR_NULL: Schema = { type: ["string", "null"], format: "date-time" };
 const MEMBERS = list(object({ value: TEXT, requests: NUMBER }));
 
+const CLASSES: Readonly<Record<string, Schema>> = {
+  unscored: NUMBER,
+  human: NUMBER,
+  verified: NUMBER,
+  likely: NUMBER,
+  anomalous: NUMBER,
+};
+const CODE_POINTS = list(
+  object({ code: TEXT, name: TEXT, weak: FLAG, post_quantum: FLAG }),
+);
+
 const LIST_ENTRY = object({
   id: TEXT,
   list: TEXT,
@@ -88,7 +99,90 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     additionalProperties: false,
   },
   Statement: object({ sql: TEXT }),
-  DetectionPage: pageOf(object(DETECTION)),
+  Overview: object({
+    from: TIME,
+    to: TIME,
+    requests: NUMBER,
+    requests_before: NUMBER,
+    classes: object(CLASSES),
+    anomalous_share: NUMBER,
+    threat: object({ points: NUMBER, word: TEXT, reason: TEXT }),
+    detections: object({
+      open: object({
+        critical: NUMBER,
+        high: NUMBER,
+        medium: NUMBER,
+        low: NUMBER,
+      }),
+      inbox: NUMBER,
+      escalated: NUMBER,
+      archived: NUMBER,
+      mine: NUMBER,
+      oldest: TIME_OR_NULL,
+    }),
+    ja4s: object({ seen: NUMBER, new: NUMBER }),
+    campaigns: NUMBER,
+    pipeline: object({
+      lag_seconds: NUMBER_OR_NULL,
+      correlated: NUMBER_OR_NULL,
+      dropped: NUMBER,
+      last_event: TIME_OR_NULL,
+    }),
+  }),
+  Timeseries: object({
+    from: TIME,
+    to: TIME,
+    step_seconds: NUMBER,
+    usual_from: TEXT,
+    data: list(object({
+      ts: TIME,
+      requests: NUMBER,
+      usual: NUMBER_OR_NULL,
+      ...CLASSES,
+    })),
+  }),
+  Top: object({
+    from: TIME,
+    to: TIME,
+    data: list(object({
+      value: TEXT,
+      requests: NUMBER,
+      anomalous_share: NUMBER_OR_NULL,
+    })),
+  }),
+  DecodedJa4: object({
+    ja4: TEXT,
+    a: TEXT,
+    b: TEXT,
+    c: TEXT,
+    meaning: list(object({ code: TEXT, meaning: TEXT })),
+    lists: {
+      ...object({
+        cipher_suites: CODE_POINTS,
+        extensions: CODE_POINTS,
+        supported_groups: CODE_POINTS,
+        signature_algorithms: CODE_POINTS,
+        key_share_groups: CODE_POINTS,
+        client_alpns: list(TEXT),
+        ja4_r: TEXT,
+      }),
+      type: ["object", "null"],
+    },
+  }),
+  DetectionPage: object({
+    data: list(object(DETECTION)),
+    page: object({
+      next: { type: ["string", "null"] },
+      total: NUMBER,
+      as_of: TIME,
+    }),
+  }),
+  BulkOutcome: object({
+    changed: NUMBER,
+    already: NUMBER,
+    skipped: NUMBER,
+    undo: { type: ["string", "null"] },
+  }),
   Detection: object({
     ...DETECTION,
     summary: TEXT,

@@ -1,4 +1,5 @@
 import { ApiError } from "../../../../api/error.ts";
+import { answerOnce } from "../../../../api/idempotency.ts";
 import { apiEntry } from "../../../../api/list_entries.ts";
 import { readCall } from "../../../../api/read.ts";
 import { loadEntries, parseEntryForm } from "../../../../data/client_lists.ts";
@@ -27,6 +28,10 @@ export const handler = define.handlers({
     });
     const parsed = parseEntryForm(form, ctx.state.now());
     if (!parsed.ok) throw new ApiError(400, "validation", parsed.message);
-    return ctx.json(apiEntry(await addEntry(ctx, parsed.entry)));
+    return await answerOnce(
+      ctx,
+      asked,
+      async () => ({ ...apiEntry(await addEntry(ctx, parsed.entry)) }),
+    );
   },
 });
