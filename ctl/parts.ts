@@ -21,6 +21,9 @@ export const PART_NAMES = [
 ] as const;
 export type PartName = typeof PART_NAMES[number];
 
+/** Where the packages of compiled programs have them. */
+export const COMPILED = "/usr/libexec/ja4-platform/bin";
+
 /** Folder of the project. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 

@@ -13,47 +13,57 @@ import { EXIT, FatalError } from "../lib/errors.ts";
 import { report } from "../lib/program.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { ensureEmpty } from "./files.ts";
-import { PROGRAMS } from "./programs.ts";
+import { type PackagedProgram, PROGRAMS } from "./programs.ts";
 import { run } from "./run.ts";
 
 /** Name of the archive that `deno compile` keeps below DENO_DIR. */
 const DENORT_ZIP = "denort-x86_64-unknown-linux-gnu.zip";
 
-/** Compiles every program into `out`; returns their paths. */
-async function compileAll(out: string): Promise<string[]> {
+/**
+ * Compiles every program of a share folder (bundle.ts) into `out`; returns their paths.
+ *
+ * @throws {FatalError} `unavailable` without a denort, `software` if a product does not do what its program does.
+ */
+export async function compileAll(
+  share: string,
+  out: string,
+): Promise<string[]> {
   await checkDenort();
-  const share = `${ROOT}dist/share`;
-  await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
-  await bundle(share);
   await ensureEmpty(out);
   const made: string[] = [];
-  for (const { name, folder, output } of PROGRAMS) {
-    const product = `${out}/ja4-${name}`;
-    const script = `${share}/${folder}/${output}`;
-    const flags = (await Deno.readTextFile(`${share}/flags/${name}`))
-      .split("\n").filter((line) => line.startsWith("--allow-"));
-    await run(Deno.execPath(), [
-      "compile",
-      "--quiet",
-      "--no-config",
-      "--no-prompt",
-      "--no-remote",
-      "--no-npm",
-      "--unstable-net",
-      ...flags,
-      `--include=${share}/${folder}`,
-      "--output",
-      product,
-      script,
-    ]);
-    await compareWithSource(product, script);
-    made.push(product);
+  for (const program of PROGRAMS) {
+    made.push(await compileProgram(program, share, out));
   }
   return made;
 }
 
+/** Compiles one program with the flags of its launcher, and compares what it says with the program itself. */
+async function compileProgram(
+  { name, folder, output }: PackagedProgram,
+  share: string,
+  out: string,
+): Promise<string> {
+  const product = `${out}/ja4-${name}`;
+  const script = `${share}/${folder}/${output}`;
+  const flags = (await Deno.readTextFile(`${share}/flags/${name}`))
+    .split("\n").filter((line) => line.startsWith("--"));
+  // The programs of ctl/ read the migrations beside their folder.
+  const beside = folder === "ctl" ? [`--include=${share}/migrations`] : [];
+  await run(Deno.execPath(), [
+    "compile",
+    ...flags,
+    `--include=${share}/${folder}`,
+    ...beside,
+    "--output",
+    product,
+    script,
+  ]);
+  await compareWithSource(product, script);
+  return product;
+}
+
 /** @throws {FatalError} `unavailable` with what to provide. */
-async function checkDenort(): Promise<void> {
+export async function checkDenort(): Promise<void> {
   const given = Deno.env.get("DENORT_BIN");
   const cache = `${
     Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`
@@ -105,7 +115,11 @@ if (import.meta.main) {
       args: Deno.args,
       options: { out: { type: "string", default: `${ROOT}dist/bin` } },
     });
-    const made = await compileAll(values.out);
+    await checkDenort();
+    const share = `${ROOT}dist/share`;
+    await run(Deno.execPath(), ["task", "--quiet", "build"], { cwd: ROOT });
+    await bundle(share);
+    const made = await compileAll(share, values.out);
     Deno.stdout.writeSync(new TextEncoder().encode(made.join("\n") + "\n"));
     Deno.exit(EXIT.ok);
   } catch (thrown) {

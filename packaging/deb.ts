@@ -10,7 +10,7 @@ import { report } from "../lib/program.ts";
 import { VERSION } from "../lib/version.ts";
 import { ROOT } from "./bundle.ts";
 import { ensureEmpty, lockFolder } from "./files.ts";
-import { type Entry, LAYOUT, type PackageName } from "./layout.ts";
+import { type Entry, layoutOf, type PackageName } from "./layout.ts";
 import { buildProducts, SOURCE_DATE } from "./rpm.ts";
 import { run } from "./run.ts";
 import { place } from "./stage.ts";
@@ -95,9 +95,10 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
   const made: string[] = [];
   for (const [key, deb] of Object.entries(PACKAGES)) {
     if (key === "store" && !options.withStore) continue;
-    const entries = LAYOUT.filter((entry) => entry.package === key).map(
-      (entry) => ({ ...entry, path: MOVED[entry.path] ?? entry.path }),
-    );
+    const entries = layoutOf("shared").filter((entry) => entry.package === key)
+      .map(
+        (entry) => ({ ...entry, path: MOVED[entry.path] ?? entry.path }),
+      );
     made.push(await pack(deb, entries, options));
   }
   return made;

@@ -97,24 +97,49 @@ function folder(
   return { package: name, path, mode, owner, group };
 }
 
-/** All entries. */
-export const LAYOUT: readonly Entry[] = [
-  folder("common", LIBEXEC),
+/** What the programs run on: one Deno that all share, or each an executable of its own. */
+export type Runtime = "shared" | "compiled";
+
+/** Deno, and each program as one file with what it reads. */
+const SHARED: readonly Entry[] = [
   file("common", `${LIBEXEC}/deno`, "dist/deno", "0755"),
-  file("common", `${LIBEXEC}/ja4-run`, "dist/ja4-run", "0755"),
-  folder("common", SHARE),
   folder("common", `${SHARE}/programs`),
-  folder("common", `${SHARE}/flags`),
   file("common", `${SHARE}/ctl`, "dist/share/ctl"),
   file("common", `${SHARE}/migrations`, "dist/share/migrations"),
   ...PARTS.map((part) => file(part, `${SHARE}/${part}`, `dist/share/${part}`)),
+  ...PROGRAMS.map(({ name, folder: part }): Entry => ({
+    package: packageOf(part),
+    path: `${SHARE}/programs/${name}`,
+    from: `dist/share/programs/${name}`,
+    mode: "0777",
+  })),
+];
+
+/** Executables that hold all of that; the launcher prefers them. */
+const COMPILED: readonly Entry[] = [
+  folder("common", `${LIBEXEC}/bin`),
+  ...PROGRAMS.map(({ name, folder: part }) =>
+    file(
+      packageOf(part),
+      `${LIBEXEC}/bin/ja4-${name}`,
+      `dist/bin/ja4-${name}`,
+      "0755",
+    )
+  ),
+];
+
+/** All entries of the packages. */
+export function layoutOf(runtime: Runtime): readonly Entry[] {
+  return [...runtime === "shared" ? SHARED : COMPILED, ...REST];
+}
+
+/** What is the same whatever the programs run on. */
+const REST: readonly Entry[] = [
+  folder("common", LIBEXEC),
+  file("common", `${LIBEXEC}/ja4-run`, "dist/ja4-run", "0755"),
+  folder("common", SHARE),
+  folder("common", `${SHARE}/flags`),
   ...PROGRAMS.flatMap(({ name, folder: part }): Entry[] => [
-    {
-      package: packageOf(part),
-      path: `${SHARE}/programs/${name}`,
-      from: `dist/share/programs/${name}`,
-      mode: "0777",
-    },
     file(packageOf(part), `${SHARE}/flags/${name}`, `dist/share/flags/${name}`),
     {
       package: packageOf(part),

@@ -1,6 +1,6 @@
 /**
- * `deno task rpm [--dist el9]... [--fast] [--without store] [--sign KEY] [--out FOLDER]`: the RPMs, from what is
- * built here. The same sources, tools and arguments give the same bytes.
+ * `deno task rpm [--dist el9]... [--fast] [--without store] [--compiled] [--sign KEY] [--out FOLDER]`: the RPMs,
+ * from what is built here. The same sources, tools and arguments give the same bytes.
  *
  * @module
  */
@@ -11,7 +11,8 @@ import { report } from "../lib/program.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { ensureEmpty, lockFolder } from "./files.ts";
-import { filesLine, LAYOUT, PACKAGES } from "./layout.ts";
+import { checkDenort, compileAll } from "./compile.ts";
+import { filesLine, layoutOf, PACKAGES, type Runtime } from "./layout.ts";
 import { buildLauncher, buildModule, buildPolicy } from "./native.ts";
 import { writeCompletions, writeManuals } from "./manuals.ts";
 import { writeBill } from "./bill.ts";
@@ -33,6 +34,8 @@ interface Options {
   /** Without the embedded database, which is most of the bytes. */
   readonly withStore: boolean;
   readonly out: string;
+  /** @default "shared" */
+  readonly runtime?: Runtime;
   /** Takes what an earlier run has bundled where the sources are the same. @default false */
   readonly reuse?: boolean;
   /** Key of gpg's to sign with. */
@@ -41,42 +44,81 @@ interface Options {
 
 /** Builds everything; returns the packages' paths. */
 export async function buildRpms(options: Options): Promise<string[]> {
+  const { runtime = "shared" } = options;
   const work = `${ROOT}dist`;
+  if (runtime === "compiled") await checkDenort();
   using _alone = await lockFolder(work);
-  const { denoVersion, chdbVersion } = await buildProducts(
-    options.reuse === true,
-  );
-  const source = await makeSource(work, options.withStore);
+  const versions = await buildProducts(options.reuse === true);
+  if (runtime === "compiled") {
+    await compileAll(`${work}/share`, `${work}/bin`);
+  }
+  const source = await makeSource(work, { ...options, runtime });
   const packages: string[] = [];
   for (const dist of options.dists) {
-    const top = `${work}/rpmbuild`;
-    await ensureEmpty(top);
-    await Deno.mkdir(`${top}/SOURCES`);
-    await Deno.symlink(source, `${top}/SOURCES/${basename(source)}`);
-    await run("rpmbuild", [
-      "-bb",
-      ...defines({
-        _topdir: top,
-        dist: `.${dist}`,
-        platform_version: VERSION,
-        deno_version: denoVersion,
-        chdb_version: chdbVersion,
-        _binary_payload: options.fast ? "w1.gzdio" : "w6.xzdio",
-        _buildhost: "reproducible",
-        use_source_date_epoch_as_buildtime: "1",
-        clamp_mtime_to_source_date_epoch: "1",
-        ...options.withStore ? {} : { without_store: "1" },
+    packages.push(
+      ...await packRpms(source, `${options.out}/${dist}`, {
+        ...options,
+        ...versions,
+        runtime,
+        dist,
+        version: VERSION,
       }),
-      `${ROOT}packaging/rpm/ja4-platform.spec`,
-    ], { env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE) } });
-    const folder = `${options.out}/${dist}`;
-    await ensureEmpty(folder);
-    packages.push(...await moveRpms(`${top}/RPMS`, folder));
-    await Deno.remove(top, { recursive: true });
+    );
   }
   if (options.sign !== undefined) await signRpms(packages, options.sign);
   for (const dist of options.dists) await writeSums(`${options.out}/${dist}`);
   return packages;
+}
+
+/** What the spec is told. */
+export interface SpecOptions extends Pick<Options, "fast" | "withStore"> {
+  /** Such as `el9`. */
+  readonly dist: string;
+  readonly version: string;
+  readonly denoVersion: string;
+  readonly chdbVersion: string;
+  readonly runtime: Runtime;
+}
+
+/** Makes the RPMs of one release from a source archive, `ja4-platform-VERSION.tar.gz`, in `out`. */
+export async function packRpms(
+  source: string,
+  out: string,
+  options: SpecOptions,
+): Promise<string[]> {
+  const top = `${ROOT}dist/rpmbuild`;
+  await ensureEmpty(top);
+  await Deno.mkdir(`${top}/SOURCES`);
+  await Deno.symlink(source, `${top}/SOURCES/${basename(source)}`);
+  await run("rpmbuild", [
+    "-bb",
+    ...specDefines(options),
+    ...defines({ _topdir: top }),
+    SPEC,
+  ], { env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE) } });
+  await ensureEmpty(out);
+  const packages = await moveRpms(`${top}/RPMS`, out);
+  await Deno.remove(top, { recursive: true });
+  return packages;
+}
+
+export const SPEC = `${ROOT}packaging/rpm/ja4-platform.spec`;
+
+/** The spec's macros, as arguments of rpmbuild and rpmspec. */
+export function specDefines(options: SpecOptions): string[] {
+  const { dist, version, denoVersion, chdbVersion, runtime } = options;
+  return defines({
+    dist: `.${dist}`,
+    platform_version: version,
+    deno_version: denoVersion,
+    chdb_version: chdbVersion,
+    _binary_payload: options.fast ? "w1.gzdio" : "w6.xzdio",
+    _buildhost: "reproducible",
+    use_source_date_epoch_as_buildtime: "1",
+    clamp_mtime_to_source_date_epoch: "1",
+    ...options.withStore ? {} : { without_store: "1" },
+    ...runtime === "compiled" ? { compiled: "1" } : {},
+  });
 }
 
 /** Makes everything that is packed, in dist/; with `reuse` only where the sources have changed. */
@@ -121,13 +163,16 @@ function defines(values: Readonly<Record<string, string>>): string[] {
 }
 
 /** The source archive: the installed tree below root/, and the lists of files/. */
-async function makeSource(work: string, withStore: boolean): Promise<string> {
+async function makeSource(
+  work: string,
+  { withStore, runtime }: { withStore: boolean; runtime: Runtime },
+): Promise<string> {
   const name = `ja4-platform-${VERSION}`;
   const tree = `${work}/source/${name}`;
   await ensureEmpty(tree);
   await Deno.mkdir(`${tree}/files`);
   const lists = new Map<string, string[]>(PACKAGES.map((key) => [key, []]));
-  for (const entry of LAYOUT) {
+  for (const entry of layoutOf(runtime)) {
     if (entry.package === "store" && !withStore) continue;
     const isFolder = await place(entry, `${tree}/root`);
     lists.get(entry.package)?.push(filesLine(entry, isFolder));
@@ -175,6 +220,7 @@ function parseOptions(args: string[]): Options {
         dist: { type: "string", multiple: true },
         fast: { type: "boolean", default: false },
         without: { type: "string", multiple: true },
+        compiled: { type: "boolean", default: false },
         sign: { type: "string" },
         out: { type: "string", default: `${ROOT}dist/rpm` },
       },
@@ -194,6 +240,7 @@ function parseOptions(args: string[]): Options {
       fast: values.fast,
       withStore: without.length === 0,
       out: values.out,
+      runtime: values.compiled ? "compiled" : "shared",
       sign: values.sign,
     };
   } catch (thrown) {
@@ -201,7 +248,7 @@ function parseOptions(args: string[]): Options {
       "usage",
       `${
         (thrown as Error).message
-      }\nUsage: deno task rpm [--dist el8|el9|el10]... [--fast] [--without store] [--sign KEY] [--out FOLDER]`,
+      }\nUsage: deno task rpm [--dist el8|el9|el10]... [--fast] [--without store] [--compiled] [--sign KEY] [--out FOLDER]`,
       { cause: thrown },
     );
   }

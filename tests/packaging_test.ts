@@ -2,20 +2,23 @@
 import assert from "node:assert/strict";
 import { permissionSets } from "../ctl/permissions.ts";
 import { exists, needs, temporaryFolder } from "../lib/testing.ts";
+import { chdbLibrary } from "../packaging/bill.ts";
+import { compileAll } from "../packaging/compile.ts";
 import { launcherFlags } from "../packaging/flags.ts";
-import { LAYOUT } from "../packaging/layout.ts";
+import { layoutOf } from "../packaging/layout.ts";
 import { PROGRAMS } from "../packaging/programs.ts";
-import { buildRpms } from "../packaging/rpm.ts";
+import { buildRpms, SPEC, specDefines } from "../packaging/rpm.ts";
 import { manual } from "../packaging/manuals.ts";
 import { run } from "../packaging/run.ts";
 import { isSigned, signRpms } from "../packaging/sign.ts";
+import { buildElBase } from "./support/el_base.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const GOLDEN = new URL("../packaging/rpm/files.txt", import.meta.url);
 
 const canBuild = needs(exists("/usr/bin/rpmbuild"), "no rpmbuild");
 
-/** Releases that the packages are built for in this test, each with what it requires. */
+/** The C library of Enterprise Linux 8 is 2.28. */
 const GLIBC_MAX = 28;
 
 async function build(
@@ -80,6 +83,18 @@ Deno.test({
       }
       assert.equal(list, await Deno.readTextFile(GOLDEN));
     });
+    await t.step("a deno in the place of a denort is found out", async () => {
+      const out = `${folder.path}/bin`;
+      Deno.env.set("DENORT_BIN", Deno.execPath());
+      try {
+        await assert.rejects(
+          compileAll(`${ROOT}dist/share`, out),
+          /ja4-capture --version does not say what the program says.*Is DENORT_BIN a denort, and not a deno\?/s,
+        );
+      } finally {
+        Deno.env.delete("DENORT_BIN");
+      }
+    });
     await t.step("rpmlint finds nothing that is not meant", async () => {
       const output = await run("rpmlint", [
         "--config",
@@ -122,20 +137,21 @@ Deno.test({
         ),
     });
     await t.step(
-      "the module asks for no newer C library than el8 has",
+      "nothing asks for a newer C library than el8 has",
       async () => {
-        const symbols = await run("objdump", [
-          "-T",
-          `${ROOT}dist/mod_reqin_log.so`,
-        ]);
-        const versions = [...symbols.matchAll(/GLIBC_2\.(\d+)/g)].map((
-          [, minor],
-        ) => Number(minor));
-        assert.ok(versions.length > 0);
-        assert.ok(
-          Math.max(...versions) <= GLIBC_MAX,
-          String(Math.max(...versions)),
-        );
+        for (
+          const path of [
+            `${ROOT}dist/mod_reqin_log.so`,
+            `${ROOT}dist/deno`,
+            chdbLibrary(),
+          ]
+        ) {
+          const text = await run("readelf", ["--version-info", "--wide", path]);
+          const versions = [...text.matchAll(/GLIBC_2\.(\d+)/g)]
+            .map(([, minor]) => Number(minor));
+          assert.ok(versions.length > 0, path);
+          assert.ok(Math.max(...versions) <= GLIBC_MAX, path);
+        }
       },
     );
     await t.step("the launcher needs no library at all", async () => {
@@ -192,33 +208,11 @@ async function throwawayKey(): Promise<
   };
 }
 
-/**
- * What an Enterprise Linux has of what the packages require, by the names it has there. The files
- * behind the names are not: scriptlets run in the test under systemd.
- */
-const EL_PROVIDES = [
-  "glibc = 2.34",
-  "libgcc_s.so.1()(64bit)",
-  "libpcap = 14:1.10.0",
-  "httpd-mmn = 20120211x8664",
-  "shadow-utils",
-  "logrotate",
-  "policycoreutils",
-  "/bin/sh",
-];
-
+/** The files behind the names are not there: scriptlets run in the test under systemd. */
 async function installByDnf(
   packages: readonly string[],
   folder: string,
 ): Promise<void> {
-  const spec = `${folder}/el-base.spec`;
-  await Deno.writeTextFile(
-    spec,
-    `Name: el-base\nVersion: 9\nRelease: 1\nSummary: Stand-in\nLicense: MIT\nBuildArch: noarch\n${
-      EL_PROVIDES.map((name) => `Provides: ${name}`).join("\n")
-    }\n%description\nStand-in.\n%files\n`,
-  );
-  await run("rpmbuild", ["-bb", "--define", `_topdir ${folder}/base`, spec]);
   const root = `${folder}/root`;
   const dnf = (...args: string[]): Promise<string> =>
     run("dnf", [
@@ -232,7 +226,7 @@ async function installByDnf(
       "--setopt=localpkg_gpgcheck=0",
       ...args,
     ]);
-  const base = `${folder}/base/RPMS/noarch/el-base-9-1.noarch.rpm`;
+  const base = await buildElBase(folder);
   await assert.rejects(dnf("install", ...packages), /nothing provides/);
   await dnf("install", base, ...packages);
   for (const path of ["usr/bin/ja4ctl", "etc/ja4-platform/capture.toml"]) {
@@ -347,9 +341,96 @@ Deno.test({
   },
 });
 
+const RUNTIMES = ["shared", "compiled"] as const;
+
 Deno.test("every path is in one package", () => {
-  const paths = LAYOUT.map(({ path }) => path);
-  assert.equal(new Set(paths).size, paths.length);
+  for (const runtime of RUNTIMES) {
+    const paths = layoutOf(runtime).map(({ path }) => path);
+    assert.equal(new Set(paths).size, paths.length);
+  }
+});
+
+Deno.test("compiled programs take the place of the runtime and its code, and of nothing else", () => {
+  const [shared, compiled] = RUNTIMES.map((runtime) =>
+    layoutOf(runtime).map((entry) => `${entry.package} ${entry.path}`)
+  ).map((lines) => new Set(lines));
+  assert.ok(shared !== undefined && compiled !== undefined);
+  assert.deepEqual(
+    [...compiled.difference(shared)],
+    [
+      "common /usr/libexec/ja4-platform/bin",
+      ...PROGRAMS.map(({ name, folder }) =>
+        `${
+          folder === "ctl" ? "common" : folder
+        } /usr/libexec/ja4-platform/bin/ja4-${name}`
+      ),
+    ],
+  );
+  const share = "/usr/share/ja4-platform";
+  for (const line of shared.difference(compiled)) {
+    const [name, path = ""] = line.split(" ");
+    assert.ok(
+      path === "/usr/libexec/ja4-platform/deno" ||
+        path.startsWith(`${share}/programs`) || path === `${share}/${name}` ||
+        [`${share}/ctl`, `${share}/migrations`].includes(path),
+      line,
+    );
+  }
+});
+
+Deno.test({
+  name:
+    "one spec for both: compiled parts are of a processor, and need what Deno needs",
+  ...needs(exists("/usr/bin/rpmspec"), "no rpmbuild"),
+  async fn() {
+    const ask = async (runtime: typeof RUNTIMES[number]): Promise<string[]> => {
+      const output = await run("rpmspec", [
+        "-q",
+        "--queryformat",
+        "%{name} %{arch} [%{requires} ][%{provides} ]\n",
+        ...specDefines({
+          dist: "el9",
+          version: "1",
+          denoVersion: "2",
+          chdbVersion: "3",
+          fast: true,
+          withStore: true,
+          runtime,
+        }),
+        SPEC,
+      ]);
+      return output.trim().split("\n");
+    };
+    const [shared, compiled] = [await ask("shared"), await ask("compiled")];
+    const others = compiled.filter((line) => !shared.includes(line));
+    assert.deepEqual(
+      others.map((line) => line.split(" ")[0]),
+      ["capture", "correlate", "detect", "web", "store"].map((part) =>
+        `ja4-platform-${part}`
+      ),
+    );
+    for (const line of others) assert.match(line, / x86_64 .*bundled\(deno\)/);
+  },
+});
+
+Deno.test.each([
+  { command: "compile.ts", args: [] },
+  { command: "rpm.ts", args: ["--compiled"] },
+])("packaging/$command says what it lacks without a denort", async ({
+  command,
+  args,
+}) => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}packaging/${command}`, ...args],
+    cwd: ROOT,
+    env: { DENORT_BIN: "/nonexistent/denort", NO_COLOR: "1" },
+    stdout: "null",
+  }).output();
+  assert.equal(code, 69);
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /Cannot compile: there is no denort at "\/nonexistent\/denort"\.\nSet DENORT_BIN/,
+  );
 });
 
 Deno.test("manual() keeps what a help says, whatever it begins with", () => {

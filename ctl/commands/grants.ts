@@ -1,10 +1,12 @@
 /** `ja4ctl grants`. @module */
+import { existsSync } from "node:fs";
 import { EXIT, FatalError, messageOf } from "../../lib/errors.ts";
 import { type Command, type Context, print } from "../command.ts";
 import { flagsFile, missingGrants, unitFile } from "../grants.ts";
-import { PART_NAMES, type PartName } from "../parts.ts";
+import { COMPILED, PART_NAMES, type PartName } from "../parts.ts";
+import type { Grants } from "../permissions.ts";
 
-/** Folders of the packages; the launcher reads the second after the first. */
+/** Flags of the packages; those in the folder of the configuration are added to them. */
 const SHIPPED = "/usr/share/ja4-platform/flags";
 const UNITS = "/etc/systemd/system";
 
@@ -37,6 +39,7 @@ export async function writeGrants(context: Context): Promise<string[]> {
     const flags = await readOrNothing(`${SHIPPED}/${part}`);
     if (flags === undefined) continue;
     const missing = missingGrants(flags, context.configs[part].content);
+    refuseCompiled(part, missing);
     const files = {
       [`${context.config.ctl.config_dir}/flags/${part}`]: flagsFile(
         part,
@@ -52,6 +55,18 @@ export async function writeGrants(context: Context): Promise<string[]> {
     }
   }
   return changed;
+}
+
+/** @throws {FatalError} `unavailable` if a compiled program would have to be allowed more than it was compiled with. */
+function refuseCompiled(part: PartName, missing: Grants): void {
+  const values = Object.values(missing).flat();
+  if (values.length === 0 || !existsSync(`${COMPILED}/ja4-${part}`)) return;
+  throw new FatalError(
+    "unavailable",
+    `Cannot allow ${part} ${
+      values.join(", ")
+    }: its permissions are compiled into it; install the packages with the shared runtime`,
+  );
 }
 
 /** What the parts' configuration names and their flags do not allow, by part, as `kind value`. */

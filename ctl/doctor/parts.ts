@@ -3,7 +3,13 @@ import { existsSync } from "node:fs";
 import { messageOf } from "../../lib/errors.ts";
 import { askHealth } from "../../lib/metrics.ts";
 import { VERSION } from "../../lib/version.ts";
-import { healthAddress, PART_NAMES, type PartName, ROOT } from "../parts.ts";
+import {
+  COMPILED,
+  healthAddress,
+  PART_NAMES,
+  type PartName,
+  ROOT,
+} from "../parts.ts";
 import { type Family, parseMetrics, sumOf } from "../samples.ts";
 import { failure, type Finding, ok, type Patient, warning } from "./finding.ts";
 
@@ -186,9 +192,6 @@ function findModel(metrics: readonly Family[]): Finding[] {
 /** Bit of SIGUSR1 in a signal mask of /proc/PID/status. */
 const SIGUSR1 = 1n << 9n;
 
-/** Where the packages of compiled programs have them. */
-const COMPILED = "/usr/libexec/ja4-platform/bin";
-
 /** How running processes are held: no inspector, no root; and httpd with the module. */
 export async function examineProcesses(proc = "/proc"): Promise<Finding[]> {
   const found: Finding[] = [];
@@ -256,7 +259,7 @@ export async function examineUnits(): Promise<Finding[]> {
     args: [
       "show",
       "--property=Id,LoadState,ActiveState,Result,NRestarts",
-      ...PART_NAMES.map((name) => `ja4-${name}.service`),
+      ...[...PART_NAMES, "metrics"].map((name) => `ja4-${name}.service`),
     ],
     stderr: "null",
   }).output();
@@ -277,10 +280,12 @@ export async function examineUnits(): Promise<Finding[]> {
     }
     const restarts = Number(get("NRestarts"));
     const exposure = exposures.get(get("Id"));
-    if (exposure !== undefined && exposure > EXPOSURE_MAX) {
+    // Capture has a capability; the others have none.
+    const most = get("Id") === "ja4-capture.service" ? 1.3 : 1;
+    if (exposure !== undefined && exposure > most) {
       return [warning(
         what,
-        `its exposure is ${exposure} of 10, where the package's is at most ${EXPOSURE_MAX}`,
+        `its exposure is ${exposure} of 10, where the package's is at most ${most}`,
         `see which drop-in loosens it: systemctl cat ${get("Id")}`,
       )];
     }
@@ -292,9 +297,6 @@ export async function examineUnits(): Promise<Finding[]> {
     )];
   });
 }
-
-/** The highest that a unit of the packages has, by `systemd-analyze security`. */
-const EXPOSURE_MAX = 1.3;
 
 /** Exposure of each unit that systemd has loaded, by its name; none where it cannot tell (before version 240). */
 async function readExposures(): Promise<Map<string, number>> {
