@@ -1,8 +1,12 @@
 // Two embedded servers that share the rows by address: real servers, real Distributed tables, the
-// pipeline's own inserts and the queries of its readers, held against one server with the same rows.
+// pipeline's own inserts, the detector and the queries of its readers, held against one server with the same rows.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import * as v from "valibot";
+import { detectorOptions, schema } from "../detect/config.ts";
+import { Detector } from "../detect/detector.ts";
 import { type Database, openDatabase } from "../lib/clickhouse.ts";
+import type { UnixMicros } from "../lib/events.ts";
 import { httpEventColumns, ja4CatalogColumns } from "../lib/http_events.ts";
 import { type Sql, sql } from "../lib/sql.ts";
 import { freePort, temporaryFolder } from "../lib/testing.ts";
@@ -149,6 +153,26 @@ Deno.test("two shards store and answer what one server does", async (t) => {
       assert.deepEqual(await other.query(query), wanted);
     });
   }
+
+  await t.step("the detector finds the same", async () => {
+    const [last] = await one.query<{ us: number }>(
+      sql`SELECT toFloat64(toUnixTimestamp64Micro(max(ts))) AS us FROM http_events`,
+    );
+    const now = last?.us as UnixMicros;
+    const findings = (database: Database): Promise<unknown[]> =>
+      database.query(sql`
+        SELECT toString(src_ip) AS ip, toString(ja4) AS ja4, http_host, severity, title
+        FROM detections FINAL ORDER BY ALL`);
+    const scored = [];
+    for (const database of [one, both]) {
+      const options = detectorOptions(v.parse(schema, {}));
+      const { windows } = await new Detector(database, options).cycle(now);
+      scored.push({ windows, found: await findings(database) });
+    }
+    assert((scored[0]?.windows ?? 0) > 0);
+    assert((scored[0]?.found.length ?? 0) > 0);
+    assert.deepEqual(scored[1], scored[0]);
+  });
 
   await t.step(
     "what the reader may not see, it may not see there",
