@@ -134,11 +134,7 @@ Deno.test(
     const [head, ...lines] = (await (await exported("csv")).text()).trimEnd()
       .split("\n");
     assert.equal(head, `"${Object.keys(FIELDS).join('","')}"`);
-    const cells = lines.map((line) =>
-      [...line.matchAll(/"((?:[^"]|"")*)"(?:,|$)/g)].map(([, cell = ""]) =>
-        cell.replaceAll('""', '"')
-      )
-    );
+    const cells = lines.map(cellsOf);
     assert.equal(cells.length, HOSTILE.length);
     for (const row of cells) {
       assert.equal(row.length, Object.keys(FIELDS).length);
@@ -174,9 +170,74 @@ Deno.test(
       await (await exported("parquet")).arrayBuffer(),
     );
     assert.deepEqual(await readParquet(dashboard, parquet), sent);
+    // The API writes the same files.
+    for (
+      const [format, mine] of [["csv", [head, ...lines]], ["ndjson", [
+        ndjson,
+      ]]] as const
+    ) {
+      const file = await dashboard.web.fetch(
+        `/api/v1/export?from=-1h&format=${format}&columns=${
+          Object.keys(FIELDS).join(",")
+        }`,
+        { headers: { cookie } },
+      );
+      assert.equal((await file.text()).trimEnd(), mine.join("\n"));
+    }
     assert.deepEqual(tab.faults, []);
+
+    // What people type at the door stands in the audit log: on its page, and in its files.
+    await dashboard.db.insertRows(
+      "audit_log",
+      HOSTILE.map((text) => ({
+        actor: text.toWellFormed(),
+        action: "login",
+        object_kind: text.toWellFormed(),
+        object: text.toWellFormed(),
+        detail: JSON.stringify({ reason: text.toWellFormed() }),
+        request_id: text.toWellFormed(),
+        src_ip: IP,
+        ok: false,
+      })),
+    );
+    await dashboard.enter(page, "/help", "admin");
+    for (const path of ["/audit", "/audit?object=%3Cscript%3E", "/users"]) {
+      await open(path);
+    }
+    const admin = await dashboard.web.signIn("admin");
+    const auditFile = async (format: string): Promise<string> => {
+      const file = await dashboard.web.post("/audit/export", {
+        action: "login",
+        format,
+      }, { cookie: admin });
+      assert.equal(file.status, 200);
+      return (await file.text()).trimEnd();
+    };
+    const [, ...audited] = (await auditFile("csv")).split("\n").map(cellsOf)
+      .filter((row, index) => index === 0 || row[2] === IP);
+    assert.deepEqual(
+      audited.map((row) => row[5]).toSorted(),
+      HOSTILE.map((one) => asCell(one.toWellFormed())).toSorted(),
+    );
+    for (const cell of audited.flat()) {
+      assert.doesNotMatch(cell, /^[=+\-@\t\r\n]/);
+      assert.equal(printable(cell), cell);
+    }
+    assert.deepEqual(
+      (await auditFile("ndjson")).split("\n").map((line) => JSON.parse(line))
+        .filter(({ src_ip }) => src_ip === IP)
+        .map(({ object }) => object).toSorted(),
+      HOSTILE.map((one) => one.toWellFormed()).toSorted(),
+    );
   },
 );
+
+/** Cells of a line of CSV whose texts are all quoted. */
+function cellsOf(line: string): string[] {
+  return [...line.matchAll(/"((?:[^"]|"")*)"(?:,|$)/g)].map(([, cell = ""]) =>
+    cell.replaceAll('""', '"')
+  );
+}
 
 /** Texts of requests that clients control, by the names of their columns in a file. */
 const FIELDS: Readonly<Record<string, string>> = {

@@ -246,19 +246,19 @@ export async function loadDetectionPage(
   const { after } = query;
   const behind = after === undefined
     ? sql``
-    : sql`WHERE (sort_key, id) < (${typed(after.value, "Int64")}, ${after.id})`;
+    : sql`AND (${key}, id) < (${typed(after.value, "Int64")}, ${after.id})`;
   const rows = await ask<RawRow>(
     db,
-    sql`SELECT *, toFloat64(sort_key) AS sort_number FROM (
-        SELECT id, toString(severity) AS severity_word, round(score, 6) AS score_number, title, tags,
-          toString(src_ip) AS src_ip_text, asn, dictGet('dict_networks', 'as_org', src_ip) AS as_org,
-          toString(country) AS country_text, ja4, http_host,
-          toFloat64(requests) AS request_count,
-          toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
-          toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms,
-          state, verdict, assignee, toUInt32(notes) AS note_count, campaign_id, ${key} AS sort_key
-        FROM detections_current WHERE ${where}
-      ) ${behind} ORDER BY sort_key DESC, id DESC LIMIT ${limit + 1}`,
+    sql`SELECT id, toString(severity) AS severity_word, round(score, 6) AS score_number, title, tags,
+        toString(src_ip) AS src_ip_text, asn, dictGet('dict_networks', 'as_org', src_ip) AS as_org,
+        toString(country) AS country_text, ja4, http_host,
+        toFloat64(requests) AS request_count,
+        toFloat64(toUnixTimestamp64Milli(first_seen)) AS first_ms,
+        toFloat64(toUnixTimestamp64Milli(last_seen)) AS last_ms,
+        state, verdict, assignee, toUInt32(notes) AS note_count, campaign_id,
+        ${key} AS sort_key, toFloat64(sort_key) AS sort_number
+      FROM detections_current WHERE ${where} ${behind}
+      ORDER BY sort_key DESC, id DESC LIMIT ${limit + 1}`,
   );
   const page = rows.slice(0, limit);
   const chosen = page.find(({ id }) => id === beside) ?? page[0];

@@ -133,7 +133,9 @@ export default define.page<typeof handler>(({ data }) => {
                     head: "What",
                     class: "nowrap",
                     cell: (row) =>
-                      `${row.object_kind} ${hostileText(row.object, 60)}`,
+                      `${hostileText(row.object_kind, 40)} ${
+                        hostileText(row.object, 60)
+                      }`,
                   },
                   {
                     head: "Details",
