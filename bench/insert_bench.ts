@@ -8,10 +8,16 @@
  * encoder takes, columns here and objects there. All arms take turns in one run; figures are
  * medians, and ratios are medians of the ratios of the same round.
  *
+ * A part is a folder of a dozen files, and each view writes one. So what a new file costs here is a
+ * figure too: ext4 without a journal looks for an inode that was not freed within the last minutes,
+ * and where many were, that takes ten times as long. TMPDIR names a folder on another file system.
+ *
  *     deno run -A bench/insert_bench.ts
  *
  * @module
  */
+import { join } from "node:path";
+import process from "node:process";
 import type { Database } from "../lib/clickhouse.ts";
 import type { CorrelatedEvent, UnixMicros } from "../lib/events.ts";
 import { httpEventColumns } from "../lib/http_events.ts";
@@ -26,6 +32,7 @@ import { cpuUs, median, report } from "./store_meter.ts";
 const ROUNDS = 5;
 /** Inserts that are measured together: the kernel counts in hundredths of a second. */
 const INSERTS = { native: 5, json: 1 } as const;
+const NEW_FILES = 500;
 const COMMAND = "deno run -A bench/insert_bench.ts";
 const TABLES = ["http_events", "entity_5m", "requests_1m", "clients_1h"];
 
@@ -142,7 +149,28 @@ async function measureDisk(
   return { disk: row?.bytes ?? NaN, json };
 }
 
+/** Microseconds of CPU to make a file in a folder below `parent`, by default where the store is. */
+async function newFileUs(parent?: string): Promise<number> {
+  const folder = await Deno.makeTempDir(
+    parent === undefined ? {} : { dir: parent },
+  );
+  const before = process.cpuUsage();
+  for (let n = 0; n < NEW_FILES; n++) {
+    await Deno.writeFile(join(folder, String(n)), new Uint8Array(100));
+  }
+  const { user, system } = process.cpuUsage(before);
+  await Deno.remove(folder, { recursive: true });
+  return (user + system) / NEW_FILES;
+}
+
 async function main(): Promise<void> {
+  report({
+    name: "new_file",
+    value: await newFileUs(),
+    unit: "us",
+    // In memory.
+    baseline: await newFileUs("/dev/shm"),
+  }, COMMAND);
   await using store = await startStore();
   await using database = await store.database("ja4");
   const { placeholders } = await migratorOptions(store.options("ja4"));

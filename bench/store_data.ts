@@ -64,12 +64,12 @@ const REQUESTS = 8;
 /**
  * Rows `from` to `from + count`; everything in a row follows from its number. What a client's network
  * and system decide stays the same for it, what a connection is belongs to all its requests, and
- * requests of many connections come mixed, as they do.
+ * requests of many connections come mixed and not by the clock, as they do.
  */
 function rowsOf(begin: Date, from: number, count: number): Sql {
   return sql`
     SELECT
-      ${begin} + toIntervalMicrosecond(toInt64(number * us_a_row)) AS ts,
+      ${begin} + toIntervalMicrosecond(toInt64((number + dice % 1000 / 1000) * us_a_row)) AS ts,
       toUUID(concat('00000001-0000-0001-', substring(leftPad(hex(number), 16, '0'), 1, 4), '-', substring(leftPad(hex(number), 16, '0'), 5))) AS event_id,
       'sensor-1' AS sensor, 'conn' AS match,
       conn_ts + toIntervalMicrosecond(200 + conn_dice % 900) AS hello_ts,
@@ -77,7 +77,7 @@ function rowsOf(begin: Date, from: number, count: number): Sql {
       toIPv6(concat('2001:db8:', hex(client % 1000), '::', hex(client))) AS src_ip,
       toUInt16(1024 + conn % 60000) AS src_port, src_ip AS client_ip, toIPv6('2001:db8:ffff::1') AS dest_ip, toUInt16(443) AS dest_port,
       'tcp' AS transport, conn,
-      ${begin} + toIntervalMicrosecond(toInt64((number - req_idx * ${OPEN}) * us_a_row)) AS conn_ts, req_idx,
+      ${begin} + toIntervalMicrosecond(toInt64((number - req_idx * ${OPEN} - conn_dice % 1000 / 1000) * us_a_row)) AS conn_ts, req_idx,
       concat('t13d1516h2_8daaf6152771_', leftPad(lower(hex(client % 40)), 12, '0')) AS ja4, ja4 AS ja4_stable,
       lower(hex(MD5(ja4))) AS ja3, ja3 AS ja3n,
       concat('host', toString(client % 5), '.example') AS http_host, http_host AS sni, 'h2,http/1.1' AS client_alpns, '1.3' AS tls_version_offered,
