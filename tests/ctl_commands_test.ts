@@ -116,7 +116,22 @@ Deno.test("ja4ctl on a host with a database", async (t) => {
   await t.step(
     "users: listed, changed, removed, and in the audit log",
     async () => {
-      await ja4ctl(store, ["login", "mira", "--role", "viewer"], options);
+      const web = `${folder.path}/web.toml`;
+      for (
+        const [text, base] of [
+          ['listen = "127.0.0.1:8001"', "http://127.0.0.1:8001"],
+          [
+            'public_url = "https://soc.example/ja4/"',
+            "https://soc.example/ja4",
+          ],
+        ] as const
+      ) {
+        await Deno.writeTextFile(web, `[web]\n${text}\n`);
+        const login = ["login", "mira", "--role", "viewer"];
+        const { stdout } = await ja4ctl(store, login, options);
+        assert.match(stdout, new RegExp(`^${base}/login\\?token=[\\w-]+\n$`));
+      }
+      await Deno.remove(web);
       const users = async (...args: string[]): Promise<void> => {
         const { code, stderr } = await ja4ctl(
           store,

@@ -7,6 +7,7 @@ import {
 } from "../../lib/accounts.ts";
 import { EXIT, FatalError } from "../../lib/errors.ts";
 import { type Command, type Options, print } from "../command.ts";
+import { textOf } from "../host_config.ts";
 import { healthAddress } from "../parts.ts";
 
 /** How long a login link works. */
@@ -45,8 +46,9 @@ export const login: Command = {
       role,
       expires_s: LOGIN_S,
     });
-    const address = healthAddress("web", configs.web.content);
-    print(`http://${address}/login?token=${token}`);
+    const base = textOf(configs.web, "web", "public_url").replace(/\/$/, "") ||
+      `http://${healthAddress("web", configs.web.content)}`;
+    print(`${base}/login?token=${token}`);
     return EXIT.ok;
   },
 };

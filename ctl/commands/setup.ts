@@ -1,8 +1,17 @@
 /** `ja4ctl setup`: from installed packages to a running pipeline. @module */
+import { existsSync } from "node:fs";
 import { FatalError, messageOf } from "../../lib/errors.ts";
 import { eventuallyTrue } from "../wait.ts";
-import { type Command, type Context, type Options, print } from "../command.ts";
-import { passwordFile, readConfigs } from "../host_config.ts";
+import { loadConfig } from "../../lib/config.ts";
+import {
+  type Command,
+  type Context,
+  openWith,
+  type Options,
+  print,
+  schema,
+} from "../command.ts";
+import { passwordFile, readConfigs, textOf } from "../host_config.ts";
 import { healthAddress } from "../parts.ts";
 import { pause } from "../../lib/shutdown.ts";
 import { runToEnd } from "../process.ts";
@@ -69,15 +78,17 @@ export const setup: Command = {
     }
     const answers = await ask(options);
     const dir = context.config.ctl.config_dir;
-    await configure(dir, answers);
+    const url = answers.clickhouse ?? embeddedUrl(context);
+    await configure(dir, answers, url);
     if (answers.clickhouse === undefined) {
       await startStore(context);
     } else {
       await checkPasswords(dir);
     }
-    await writeGrants({ ...context, configs: await readConfigs(dir) });
+    const configs = await readConfigs(dir);
+    await writeGrants({ ...context, configs });
     await step("Migrating the schema", "ja4-migrate", ["up"], {
-      JA4_CLICKHOUSE__URL: answers.clickhouse ?? context.config.clickhouse.url,
+      JA4_CLICKHOUSE__URL: url,
       JA4_CLICKHOUSE__PASSWORD_FILE: `${dir}/${SECRETS}/ja4.password`,
     });
     await step("Starting the parts", "systemctl", ["daemon-reload"]);
@@ -89,7 +100,7 @@ export const setup: Command = {
       ...services,
     ]);
     await systemctl(["restart", ...services]);
-    const fresh = { ...context, configs: await readConfigs(dir) };
+    const fresh = await reread(context, configs);
     await waitUntilReady(fresh);
     print("");
     const code = await doctor.run(fresh, [], {});
@@ -98,6 +109,23 @@ export const setup: Command = {
     return code;
   },
 };
+
+/** The context with what is written in the files now. */
+async function reread(
+  context: Context,
+  configs: Context["configs"],
+): Promise<Context> {
+  const config = await loadConfig(schema, {
+    defaultFile: `${context.config.ctl.config_dir}/ja4ctl.toml`,
+    env: (name) => Deno.env.get(name),
+  });
+  return {
+    ...context,
+    config,
+    configs,
+    open: (account) => openWith(config[account], configs.store),
+  };
+}
 
 /** Gives the parts time for their first round; what is not ready after it is the doctor's to tell. */
 async function waitUntilReady({ configs, signal }: Context): Promise<void> {
@@ -110,37 +138,100 @@ async function waitUntilReady({ configs, signal }: Context): Promise<void> {
   }
 }
 
-/** What the options say, and what a person at the terminal answers to the rest. */
+/**
+ * What the options say, and what a person at the terminal answers to the rest: what cannot be used is
+ * asked again.
+ */
 async function ask(options: Options): Promise<Answers> {
   const interactive = options["yes"] !== true && Deno.stdin.isTerminal();
-  const question = (text: string, fallback: string): string =>
-    interactive ? prompt(`${text}:`, fallback) ?? fallback : fallback;
+  const question = <Value>(
+    { option, about, fallback, parse }: Question<Value>,
+  ): Value => {
+    const given = text(options[option]);
+    if (given !== undefined || !interactive) return parse(given ?? fallback);
+    while (true) {
+      try {
+        // The default is not handed to prompt(), which has one type behind it.
+        const answer = prompt(`${about} [${fallback}]:`);
+        if (answer === null) throw new BrokenOff();
+        return parse(answer || fallback);
+      } catch (thrown) {
+        if (!(thrown instanceof FatalError) || thrown instanceof BrokenOff) {
+          throw thrown;
+        }
+        print(thrown.message);
+      }
+    }
+  };
   const embedded = await isInstalled(STORE_UNIT);
-  const name = text(options["interface"]) ??
-    question("Interface to capture on", await defaultInterface() ?? "any");
-  const ports = text(options["ports"]) ?? question("TLS ports", "443");
-  const url = text(options["clickhouse"]) ??
-    question(
-      'URL of your ClickHouse, or "embedded"',
-      embedded ? "embedded" : "http://127.0.0.1:8123",
-    );
-  if (url === "embedded" && !embedded) {
+  return {
+    interface: question({
+      option: "interface",
+      about: "Interface to capture on",
+      fallback: await defaultInterface() ?? "any",
+      parse: parseInterface,
+    }),
+    ports: question({
+      option: "ports",
+      about: "TLS ports of the web server",
+      fallback: "443",
+      parse: parsePorts,
+    }),
+    clickhouse: question({
+      option: "clickhouse",
+      about: 'URL of your ClickHouse, or "embedded"',
+      fallback: embedded ? "embedded" : "http://127.0.0.1:8123",
+      parse: (url) => parseClickhouse(url, embedded),
+    }),
+  };
+}
+
+/** Ctrl-C or Ctrl-D in the place of an answer. */
+class BrokenOff extends FatalError {
+  constructor() {
+    super("noInput", "Broken off; nothing was changed");
+  }
+}
+
+/** One of the questions, and the option that answers it beforehand. */
+interface Question<Value> {
+  readonly option: string;
+  readonly about: string;
+  readonly fallback: string;
+  /** @throws {FatalError} with what is wrong with the answer. */
+  readonly parse: (answer: string) => Value;
+}
+
+/** As capture.toml takes it: a name, or where it follows from (docs/configuration.md). */
+function parseInterface(name: string): string {
+  if (
+    name === "any" || name === "route" || name.startsWith("route:") ||
+    existsSync(`/sys/class/net/${name.replaceAll("/", "")}`)
+  ) return name;
+  const there = [...Deno.readDirSync("/sys/class/net")].map(({ name }) => name)
+    .filter((name) => name !== "bonding_masters").sort();
+  throw new FatalError(
+    "usage",
+    `There is no interface "${name}": expected any, route or one of ${
+      there.join(", ")
+    }`,
+  );
+}
+
+/** Undefined: the embedded store. */
+function parseClickhouse(url: string, embedded: boolean): string | undefined {
+  if (url === "embedded" && embedded) return undefined;
+  if (url === "embedded") {
     throw new FatalError(
       "unavailable",
       "The embedded store is not installed: install ja4-platform-store, or give --clickhouse URL",
     );
   }
-  if (url !== "embedded" && !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
-    throw new FatalError(
-      "usage",
-      `Cannot use "${url}" as the address of ClickHouse: expected http://HOST:8123 or https://HOST:8443`,
-    );
-  }
-  return {
-    interface: name,
-    ports: parsePorts(ports),
-    clickhouse: url === "embedded" ? undefined : url,
-  };
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return url;
+  throw new FatalError(
+    "usage",
+    `Cannot use "${url}" as the address of ClickHouse: expected http://HOST:8123 or https://HOST:8443`,
+  );
 }
 
 function text(option: Options[string]): string | undefined {
@@ -158,9 +249,17 @@ function parsePorts(list: string): number[] {
   );
 }
 
+/** Where the embedded store listens. */
+function embeddedUrl({ configs }: Context): string {
+  return `http://${textOf(configs.store, "store", "listen")}`;
+}
+
 /** Writes the answers into the parts' files, key by key. */
-async function configure(dir: string, answers: Answers): Promise<void> {
-  const url = answers.clickhouse ?? "http://127.0.0.1:8123";
+async function configure(
+  dir: string,
+  answers: Answers,
+  url: string,
+): Promise<void> {
   const edits: Record<string, readonly (readonly [string, string, unknown])[]> =
     {
       capture: [
@@ -170,11 +269,23 @@ async function configure(dir: string, answers: Answers): Promise<void> {
       correlate: [["clickhouse", "url", url]],
       detect: [["clickhouse", "url", url]],
       web: [["clickhouse", "url", url], ["app", "url", url]],
+      ja4ctl: [
+        ["clickhouse", "url", url],
+        ["clickhouse", "password_file", `${dir}/${SECRETS}/ja4.password`],
+        ["app", "url", url],
+        ["app", "password_file", `${dir}/${SECRETS}/app.password`],
+      ],
+      migrate: [
+        ["clickhouse", "url", url],
+        ["clickhouse", "password_file", `${dir}/${SECRETS}/ja4.password`],
+      ],
     };
   for (const [part, keys] of Object.entries(edits)) {
     const path = `${dir}/${part}.toml`;
-    const old = await Deno.readTextFile(path);
-    let text = old;
+    const old = await readOwn(path);
+    // ja4ctl and the migrations find the embedded store by themselves.
+    if (old === undefined && answers.clickhouse === undefined) continue;
+    let text = old ?? "";
     for (const [section, key, value] of keys) {
       text = setKey(text, section, key, value as string);
     }
@@ -183,6 +294,11 @@ async function configure(dir: string, answers: Answers): Promise<void> {
     await Deno.writeTextFile(path, text);
     print(`Changed ${path}`);
   }
+}
+
+/** A file's text; undefined if it is not there. */
+async function readOwn(path: string): Promise<string | undefined> {
+  return await isInstalled(path) ? await Deno.readTextFile(path) : undefined;
 }
 
 /** Starts the embedded store and gives each part the password that it drew for it. */
