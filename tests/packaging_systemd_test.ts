@@ -3,11 +3,23 @@
  * through a real httpd, hurt in every way an operator meets, upgraded, rolled back and removed.
  */
 import assert from "node:assert/strict";
-import { eventually, needs, temporaryFolder } from "../lib/testing.ts";
+import { basename } from "node:path";
+import { eventually, exists, needs, temporaryFolder } from "../lib/testing.ts";
+import { VERSION } from "../lib/version.ts";
 import { buildRpms } from "../packaging/rpm.ts";
 import { parseMetrics } from "../ctl/samples.ts";
 import { metricsReference } from "../tools/documents/metrics.ts";
 import { Container, noContainer } from "./support/container.ts";
+import { atTerminal, CTRL_C } from "./support/terminal.ts";
+import { buildElBase } from "./support/el_base.ts";
+import { ADDED, buildNewer, NEWER } from "./support/newer_release.ts";
+import {
+  FORKS,
+  PART_REFUSES,
+  STRANGERS,
+  takePlace,
+  UNIT_REFUSES,
+} from "./support/packaged_intruder.ts";
 import {
   type DaemonName,
   DAEMONS,
@@ -22,6 +34,10 @@ const obstacle = noContainer();
 /** rpm with Debian's own database path and without the dependencies of another distribution. */
 const RPM = "rpm --define '_dbpath /var/lib/rpm' --nodeps";
 
+/** dnf without repositories: what the packages require is a stand-in's, as in packaging_test.ts. */
+const DNF =
+  "dnf -y --quiet --releasever=9 --disablerepo='*' --setopt=reposdir=/nonexistent --setopt=gpgcheck=0 --setopt=localpkg_gpgcheck=0";
+
 /** Highest exposure that `systemd-analyze security` may give. */
 const EXPOSURE: Readonly<Record<DaemonName, number>> = {
   capture: 1.3,
@@ -31,86 +47,6 @@ const EXPOSURE: Readonly<Record<DaemonName, number>> = {
   store: 1.0,
   metrics: 1.0,
 };
-
-/**
- * What each unit refuses someone who has taken over its process and is bound by no permission of Deno:
- * the attempts of support/escape_probes.ts that must fail all the same.
- */
-const UNIT_REFUSES = [
-  "read /etc/shadow",
-  "read /root",
-  "write to /etc",
-  "write to the programs",
-  "start a program",
-  "start a shell by node",
-  "signal init",
-  "read /etc/shadow in a worker",
-] as const;
-const PART_REFUSES: Readonly<Record<DaemonName, readonly string[]>> = {
-  // No internet protocol at all.
-  capture: [
-    "read the dashboard's password of another account",
-    "read the drawn passwords",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-    "listen on all addresses",
-    "connect to a service of the loopback",
-    "resolve a name",
-  ],
-  correlate: [
-    "read the dashboard's password of another account",
-    "read the drawn passwords",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-  ],
-  detect: [
-    "read the dashboard's password of another account",
-    "read the drawn passwords",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-  ],
-  web: [
-    "read the drawn passwords",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-  ],
-  store: [
-    "read the dashboard's password of another account",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-  ],
-  metrics: [
-    "read the dashboard's password of another account",
-    "read the drawn passwords",
-    "connect to another host",
-    "connect to the address of cloud metadata",
-  ],
-};
-
-/** Moves into a control group and forks until it may not; prints how often it could. */
-const FORKS = `
-import os, signal, sys
-open([path for path in sys.argv[1:] if os.path.exists(path)][0], 'w').write(str(os.getpid()))
-children = []
-try:
-    while len(children) < 10000:
-        child = os.fork()
-        if child == 0: signal.pause()
-        children.append(child)
-except BlockingIOError:
-    pass
-for child in children: os.kill(child, signal.SIGKILL)
-print(len(children))`;
-
-/** Servers outside of the host, at addresses that the probes try. */
-const STRANGERS = `ip -n client addr add 169.254.169.254/32 dev cap1
-  ip route add 169.254.169.254 dev cap0
-  for listen in "9 --bind 10.9.0.2" "80 --bind 169.254.169.254"; do
-    systemd-run --quiet ip netns exec client python3 -m http.server $listen
-  done
-  for url in http://10.9.0.2:9/ http://169.254.169.254/; do
-    curl -s -o /dev/null --retry 50 --retry-connrefused --retry-delay 0 $url
-  done`;
 
 const HTTPD_CONF = `ServerRoot /root/httpd
 PidFile /root/httpd/pid
@@ -131,65 +67,12 @@ SSLCertificateFile /root/httpd/cert.pem
 SSLCertificateKeyFile /root/httpd/key.pem
 `;
 
-/** What {@linkcode takePlace} is asked. */
-interface Intruder {
-  /** Daemons whose places are taken, all at once. */
-  readonly parts: readonly DaemonName[];
-  /** A file of the container. */
-  readonly program: string;
-  /** Lines of [Service] that go before those of the unit. */
-  readonly lines?: readonly string[];
-}
-
-/**
- * Runs a program to its end in the place of daemons, without a permission of Deno's: only the
- * launcher, the user and the unit are left. Returns what it wrote, by daemon, and how it ended.
- */
-async function takePlace(
-  host: PackagedHost,
-  { parts, program, lines = [] }: Intruder,
-): Promise<ReadonlyMap<DaemonName, { output: string; status: string }>> {
-  const drop = [
-    "[Service]",
-    "Type=oneshot",
-    "Restart=no",
-    "WatchdogSec=0",
-    "StandardError=null",
-    ...lines,
-  ].join("\n");
-  const units = parts.map((part) => `ja4-probe${part}`).join(" ");
-  await host.must(`set -e
-    share=/usr/share/ja4-platform
-    for part in ${parts.join(" ")}; do
-      { echo --allow-all; grep -e --v8-flags $share/flags/$part; } >$share/flags/probe$part
-      ln -s ${program} $share/programs/probe$part
-      unit=/run/systemd/system/ja4-probe$part.service
-      mkdir -p $unit.d
-      sed "s|^ExecStart=.*|ExecStart=/usr/libexec/ja4-platform/ja4-run probe$part|; /Directory/d" /usr/lib/systemd/system/ja4-$part.service >$unit
-      cp /usr/lib/systemd/system/ja4-$part.service.d/*.conf $unit.d/ 2>/dev/null || :
-      { echo '${drop}'; echo StandardOutput=truncate:/run/probe-$part; } >$unit.d/90-probe.conf
-    done
-    systemctl daemon-reload
-    systemctl start ${units} || :`);
-  const ended = new Map<DaemonName, { output: string; status: string }>();
-  for (const part of parts) {
-    const status = await host.must(
-      `systemctl show -p ExecMainStatus --value ja4-probe${part}`,
-    );
-    ended.set(part, {
-      output: await host.must(`cat /run/probe-${part}`),
-      status: status.trim(),
-    });
-  }
-  await host.must(
-    `systemctl reset-failed ${units} || :; rm -r /run/systemd/system/ja4-probe* /usr/share/ja4-platform/*/probe*; systemctl daemon-reload`,
-  );
-  return ended;
-}
-
 Deno.test({
   name: "the packages run a pipeline under systemd and leave nothing behind",
-  ...needs(obstacle === undefined, obstacle ?? ""),
+  ...needs(
+    obstacle === undefined && exists("/usr/bin/dnf"),
+    obstacle ?? "no dnf",
+  ),
   async fn(t) {
     await using folder = await temporaryFolder();
     const packages = await buildRpms({
@@ -199,6 +82,7 @@ Deno.test({
       reuse: true,
       out: folder.path,
     });
+    const newer = await buildNewer(folder.path);
     await using container = await Container.boot();
     const host = new PackagedHost(container);
     // Each step stands on the ones before it.
@@ -206,17 +90,25 @@ Deno.test({
       name: string,
       action: () => Promise<void>,
     ): Promise<void> => assert.ok(await t.step(name, action), name);
-    await Deno.mkdir(`${container.root}/root/rpms`);
-    for (const path of packages) {
-      await Deno.copyFile(
-        path,
-        `${container.root}/root/rpms/${path.slice(path.lastIndexOf("/") + 1)}`,
-      );
-      await Deno.remove(path);
+    for (
+      const [name, paths] of Object.entries({
+        base: [await buildElBase(folder.path)],
+        rpms: packages,
+        newer,
+      })
+    ) {
+      const target = `${container.root}/root/${name}`;
+      await Deno.mkdir(target);
+      for (const path of paths) {
+        await Deno.copyFile(path, `${target}/${basename(path)}`);
+        await Deno.remove(path);
+      }
     }
 
-    await step("install: users, folders, verified files", async () => {
-      await host.must(`${RPM} -i /root/rpms/*.rpm`);
+    await step("dnf install: users, folders, scriptlets", async () => {
+      await host.must(
+        `printf '%%_dbpath /var/lib/rpm\\n' >/root/.rpmmacros; ${DNF} install /root/base/*.rpm /root/rpms/*.rpm`,
+      );
       await host.must("getent passwd ja4 ja4-capture ja4-store ja4-web");
       assert.equal(
         (await host.must("stat -c '%a %U:%G' /run/ja4")).trim(),
@@ -243,15 +135,56 @@ Deno.test({
     });
 
     await step("setup: one command to a running pipeline", async () => {
-      const output = await host.must(
-        "ja4ctl setup --yes --interface cap0 --ports 443",
+      const refused = await container.run(
+        "ja4ctl setup --yes --clickhouse https://db.example.org:8443",
       );
+      assert.equal(refused.code, 66);
+      assert.match(
+        refused.output,
+        /\/etc\/ja4-platform\/secrets\/app\.password/,
+      );
+      const brokenOff = await container.run(
+        atTerminal("ja4ctl setup", [["Interface", "cap0"], [
+          "TLS ports",
+          CTRL_C,
+        ]]),
+      );
+      assert.equal(brokenOff.code, 66);
+      assert.match(brokenOff.output, /Broken off; nothing was changed/);
+      // As a person answers; Enter takes what is offered.
+      const output = await host.must(
+        atTerminal("ja4ctl setup", [
+          ["Interface to capture on [", "cap7"],
+          ["Interface to capture on [", "cap0"],
+          ["TLS ports of the web server [443]", "https"],
+          ["TLS ports of the web server [443]", ""],
+          ['URL of your ClickHouse, or "embedded" [embedded]', ""],
+        ]),
+      );
+      assert.match(
+        output,
+        /^There is no interface "cap7": expected any, route or one of cap0, lo$/m,
+      );
+      assert.match(output, /^Cannot use the ports "https": expected numbers/m);
       assert.match(output, /^Changed \/etc\/ja4-platform\/capture\.toml$/m);
       assert.match(output, /^ok {4}schema: version 10$/m);
       assert.doesNotMatch(output, /^FAIL/m);
       assert.match(output, /http:\/\/127\.0\.0\.1:8000\/login\?token=/);
       for (const part of PARTS) assert.ok(await host.isActive(part), part);
       await host.must("apache2 -f /root/httpd/httpd.conf -k start");
+    });
+
+    await step("setup again, with a ClickHouse of one's own", async () => {
+      const output = await host.must(
+        "ja4ctl setup --yes --interface cap0 --clickhouse http://localhost:8123",
+      );
+      assert.match(output, /^Changed \/etc\/ja4-platform\/ja4ctl\.toml$/m);
+      assert.doesNotMatch(output, /^FAIL|capture\.toml/m);
+      assert.match(output, /http:\/\/127\.0\.0\.1:8000\/login\?token=/);
+      assert.match(
+        await host.must("cat /etc/ja4-platform/flags/*"),
+        /^--allow-net=localhost:8123$/m,
+      );
     });
 
     await step("logs reach the journal with their priority", async () => {
@@ -465,10 +398,7 @@ Deno.test({
           systemctl disable --quiet --now ja4-correlate.socket
           cp -p /root/correlate.toml ${file}
           ja4ctl grants; systemctl daemon-reload; systemctl restart ja4-correlate`);
-        assert.equal(
-          await host.must("ls /etc/ja4-platform/flags"),
-          "",
-        );
+        await host.must("! grep -r allow-ffi /etc/ja4-platform/flags");
       },
     );
 
@@ -549,6 +479,21 @@ Deno.test({
         await container.run("systemctl restart ja4-detect");
         assert.equal(await host.property("detect", "ExecMainStatus"), "78");
         assert.equal(await host.property("detect", "ActiveState"), "failed");
+        const loose = "/run/systemd/system/ja4-web.service.d";
+        await host.must(
+          `mkdir -p ${loose}; printf '[Service]\\nProtectSystem=no\\nPrivateDevices=no\\n' >${loose}/99-test.conf; systemctl daemon-reload`,
+        );
+        const { code, output } = await container.run("ja4ctl doctor");
+        assert.equal(code, 1);
+        assert.match(
+          output,
+          /^FAIL {2}unit ja4-detect\.service: failed: exit-code; see journalctl -u ja4-detect/m,
+        );
+        assert.match(
+          output,
+          /^warn {2}unit ja4-web\.service: its exposure is [\d.]+ of 10, where the package's is at most 1; see which drop-in/m,
+        );
+        await host.must(`rm -r ${loose}; systemctl daemon-reload`);
         await host.must(
           `cp -p /root/detect.toml ${file}; systemctl reset-failed ja4-detect; systemctl start ja4-detect`,
         );
@@ -565,28 +510,57 @@ Deno.test({
       }
     });
 
-    await step(
-      "upgrade and rollback keep a changed configuration",
-      async () => {
-        await host.must(
-          `${RPM} -U --force /root/rpms/*.rpm`,
-        );
+    const old = "$(ls /root/rpms/*.rpm | grep -v -- -store-)";
+    for (
+      const { name, command, version } of [
+        {
+          name:
+            "upgrade: a changed configuration stays, the new one lies beside it",
+          command: `${RPM} -U /root/newer/*.rpm`,
+          version: NEWER,
+        },
+        {
+          name: "rollback: the older release runs with the same configuration",
+          command: `${RPM} -U --oldpackage ${old}`,
+          version: VERSION,
+        },
+      ]
+    ) {
+      await step(name, async () => {
+        const pid = await host.property("capture", "MainPID");
+        await host.must(command);
+        const folder = "/etc/ja4-platform";
         assert.match(
-          await host.must("cat /etc/ja4-platform/capture.toml"),
+          await host.must(`cat ${folder}/capture.toml`),
           /ports = \[443, 8443\]/,
         );
-        await host.must(`${RPM} -U --oldpackage --force /root/rpms/*.rpm`);
+        // What the other release ships lies beside it.
+        assert.equal(
+          (await host.must(`tail -1 ${folder}/capture.toml.rpmnew`)).trim() ===
+            ADDED,
+          version === NEWER,
+        );
+        await host.must(`rm ${folder}/capture.toml.rpmnew`);
+        assert.equal(
+          await host.must(
+            `rpm --define '_dbpath /var/lib/rpm' -q --qf '%{version}' ja4-platform-capture`,
+          ),
+          version,
+        );
         for (const part of PARTS) {
           await eventually(`ja4-${part}`, () => host.isActive(part), 30_000);
         }
-        await host.visit(2, "/after-upgrade");
-        await host.joined(2, "/after-upgrade");
-      },
-    );
+        assert.notEqual(await host.property("capture", "MainPID"), pid);
+        await host.visit(2, `/on-${version}`);
+        await host.joined(2, `/on-${version}`);
+      });
+    }
 
     await step("rpm -V shows what was tampered with", async () => {
       await host.must("echo >>/usr/share/ja4-platform/web/_fresh/main.js");
-      const { output } = await container.run(`${RPM} -V ja4-platform-web`);
+      const { output } = await container.run(
+        `${RPM} -V --noconfig ja4-platform-web`,
+      );
       assert.match(output, /^S.5.*main\.js$/m);
       assert.equal(output.trim().split("\n").length, 1, output);
     });
@@ -595,9 +569,7 @@ Deno.test({
       "erase leaves the data and changed configuration alone",
       async () => {
         await host.must("apache2 -f /root/httpd/httpd.conf -k stop");
-        await host.must(
-          `${RPM} -e $(rpm --define '_dbpath /var/lib/rpm' -qa | grep -E 'ja4-platform|mod_reqin')`,
-        );
+        await host.must(`${DNF} remove 'ja4-platform*' mod_reqin_log`);
         for (const path of ["/usr/libexec", "/usr/share"]) {
           await host.must(`test ! -e ${path}/ja4-platform`);
         }
