@@ -352,7 +352,7 @@ Deno.test({
       }
     });
 
-    for (const part of ["capture", "correlate", "detect", "web"] as const) {
+    for (const part of DAEMONS) {
       await step(`kill -9 ${part}: back in less than 4 s`, async () => {
         // On a machine so busy that an ordinary start takes longer than a second, that much more.
         const limit = Math.max(4, 2 + 2 * await host.restart(part));
