@@ -39,6 +39,7 @@ typedef struct {
     _Atomic int64_t connect_after;
     _Atomic bool unreached;      /* There is no connection, as far as is known. */
     _Atomic uint32_t full;       /* How often the queue was full of late, up to FULL_MAX. */
+    _Atomic uint64_t full_file;  /* The socket file whose queue it was. */
     _Atomic int64_t full_until;  /* When a queue that stays full is tried again. */
     _Atomic bool failing;
 } reqin_sender;
@@ -61,7 +62,7 @@ uint64_t reqin_sender_next(reqin_sender *sender);
 
 /*
  * Whether an event is worth making. If not, errno says why: there is no connection and none can be
- * made now, or the queue has been full for so long that it is left alone for some milliseconds.
+ * made now, or the queue has been full for so long that it is left alone for a moment.
  */
 bool reqin_sender_ready(reqin_sender *sender);
 

@@ -119,9 +119,18 @@ int main(void)
     assert(atomic_load(&sender.dropped) == dropped + 100000);
     assert(atomic_load(&sender.seq) == seq + 100000);
 
+    /* The reader's next start is found at once. */
+    close(fd);
+    fd = receiver(&sender.address);
+    attempts = 0;
+    assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 1);
+    while (send_one(&sender) != REQIN_DROPPED || atomic_load(&sender.full) < 64)
+        continue;
+    attempts = 0;
+
     /* A place in it is found; behind it there are eight tries. */
     assert(recv(fd, buffer, sizeof buffer, 0) == 5);
-    pause_ms(50);
+    pause_ms(100);
     assert(send_one(&sender) == REQIN_SENT_AGAIN);
     sends = 0;
     for (int i = 0; i < 8; i++)
@@ -132,7 +141,7 @@ int main(void)
     unlink(path);
     while (recv(fd, buffer, sizeof buffer, 0) == 5)
         continue;
-    pause_ms(50);
+    pause_ms(100);
     assert(send_one(&sender) == REQIN_SENT_AGAIN && attempts == 0);
 
     /* One report in an interval. */
