@@ -3,11 +3,11 @@
  * how long it takes.
  *
  *   cc -O2 -pthread -o http_load http_load.c -lssl -lcrypto
- *   http_load PID ROUNDS SLICES REQUESTS CONNECTIONS tcp|tls PORT... < REQUEST
+ *   http_load PID ROUNDS REQUESTS CONNECTIONS tcp|tls PORT... < REQUEST
  *
  * Each port has CONNECTIONS connections that stay, and a thread for each; a thread asks, waits for the answer and asks
- * again. In a slice REQUESTS go to one port, then as many to the next, in an order that changes. A round is SLICES
- * slices of each port; a line on stdout is what one port had in one round:
+ * again. In a round REQUESTS go to one port, then as many to the next, in an order that changes. A line on stdout is what
+ * one port had in one round:
  *
  *   port requests cpu_ns wall_ns p50_ns p99_ns
  *
@@ -46,9 +46,9 @@ static size_t request_length;
 static size_t connections;
 static line lines[PORTS_MAX][CONNECTIONS_MAX];
 
-/* Of the slice that runs: its port and what is left to ask. */
-static size_t slice_port;
-static _Atomic long slice_left;
+/* The port whose turn it is, and what is left to ask it. */
+static size_t turn_port;
+static _Atomic long turn_left;
 static pthread_barrier_t barrier;
 
 /* Microseconds would be too coarse: nanoseconds of each request of a round. */
@@ -116,8 +116,8 @@ static void *ask(void *argument)
         size_t port;
 
         pthread_barrier_wait(&barrier);
-        port = slice_port;
-        while (atomic_fetch_sub(&slice_left, 1) > 0) {
+        port = turn_port;
+        while (atomic_fetch_sub(&turn_left, 1) > 0) {
             const uint64_t start = now_ns(CLOCK_MONOTONIC);
 
             exchange(&lines[port][own]);
@@ -149,28 +149,27 @@ static long number(const char *text, long max)
 
 int main(int count, char **arguments)
 {
-    const size_t ports = count > 7 ? (size_t)count - 7 : 0;
+    const size_t ports = count > 6 ? (size_t)count - 6 : 0;
     SSL_CTX *tls = NULL;
     clockid_t server;
-    long rounds, slices, requests;
+    long rounds, requests;
 
     if (ports < 1 || ports > PORTS_MAX) {
-        fputs("Usage: http_load PID ROUNDS SLICES REQUESTS CONNECTIONS tcp|tls PORT...\n", stderr);
+        fputs("Usage: http_load PID ROUNDS REQUESTS CONNECTIONS tcp|tls PORT...\n", stderr);
         return 64;
     }
     if (clock_getcpuclockid((pid_t)number(arguments[1], 1 << 22), &server) != 0)
         fail("find the clock of the server");
     rounds = number(arguments[2], 100000);
-    slices = number(arguments[3], 10000);
-    requests = number(arguments[4], 100000);
-    connections = (size_t)number(arguments[5], CONNECTIONS_MAX);
+    requests = number(arguments[3], 100000);
+    connections = (size_t)number(arguments[4], CONNECTIONS_MAX);
     request_length = fread(request, 1, sizeof request, stdin);
-    if (strcmp(arguments[6], "tls") == 0 && (tls = SSL_CTX_new(TLS_client_method())) == NULL)
+    if (strcmp(arguments[5], "tls") == 0 && (tls = SSL_CTX_new(TLS_client_method())) == NULL)
         fail("use TLS");
     for (size_t port = 0; port < ports; port++) {
-        const uint16_t to = (uint16_t)number(arguments[7 + port], 65535);
+        const uint16_t to = (uint16_t)number(arguments[6 + port], 65535);
 
-        times[port] = malloc((size_t)(slices * requests) * sizeof **times);
+        times[port] = malloc((size_t)requests * sizeof **times);
         if (times[port] == NULL)
             fail("allocate");
         for (size_t i = 0; i < connections; i++)
@@ -184,34 +183,30 @@ int main(int count, char **arguments)
             fail("start a thread");
     }
     for (long round = 0; round < rounds; round++) {
-        uint64_t cpu[PORTS_MAX] = {0}, wall[PORTS_MAX] = {0};
+        uint64_t cpu[PORTS_MAX], wall[PORTS_MAX];
+        /* Each port is first, and next to each other, equally often. */
+        const size_t first = (size_t)random() % ports;
+        const size_t step = random() % 2 == 0 ? 1 : ports - 1;
 
-        for (size_t port = 0; port < ports; port++)
+        for (size_t i = 0; i < ports; i++) {
+            const size_t port = (first + i * step) % ports;
+            const uint64_t cpu_start = now_ns(server);
+            const uint64_t start = now_ns(CLOCK_MONOTONIC);
+
             atomic_store(&taken[port], 0);
-        for (long slice = 0; slice < slices; slice++) {
-            /* Each port is first, and next to each other, equally often. */
-            const size_t first = (size_t)random() % ports;
-            const size_t step = random() % 2 == 0 ? 1 : ports - 1;
-
-            for (size_t i = 0; i < ports; i++) {
-                const size_t port = (first + i * step) % ports;
-                const uint64_t cpu_start = now_ns(server);
-                const uint64_t start = now_ns(CLOCK_MONOTONIC);
-
-                slice_port = port;
-                atomic_store(&slice_left, requests);
-                pthread_barrier_wait(&barrier);
-                pthread_barrier_wait(&barrier);
-                wall[port] += now_ns(CLOCK_MONOTONIC) - start;
-                usleep(REST_US);
-                cpu[port] += now_ns(server) - cpu_start;
-            }
+            turn_port = port;
+            atomic_store(&turn_left, requests);
+            pthread_barrier_wait(&barrier);
+            pthread_barrier_wait(&barrier);
+            wall[port] = now_ns(CLOCK_MONOTONIC) - start;
+            usleep(REST_US);
+            cpu[port] = now_ns(server) - cpu_start;
         }
         for (size_t port = 0; port < ports; port++) {
             const size_t n = taken[port];
 
             qsort(times[port], n, sizeof **times, by_size);
-            printf("%s %zu %ju %ju %ju %ju\n", arguments[7 + port], n, (uintmax_t)cpu[port],
+            printf("%s %zu %ju %ju %ju %ju\n", arguments[6 + port], n, (uintmax_t)cpu[port],
                    (uintmax_t)wall[port], (uintmax_t)times[port][n / 2],
                    (uintmax_t)times[port][n * 99 / 100]);
         }

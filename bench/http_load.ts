@@ -14,9 +14,7 @@ export interface Work {
   readonly path: string;
   readonly tls?: boolean;
   readonly rounds: number;
-  /** In a round, of each port. */
-  readonly slices: number;
-  /** In a slice. */
+  /** To each port, in a round. */
   readonly requests: number;
   readonly connections: number;
 }
@@ -136,10 +134,10 @@ export interface Turn {
 export async function load<Name extends string>(
   { program, pid }: Load,
   ports: Readonly<Record<Name, number>>,
-  { path, tls = false, rounds, slices, requests, connections }: Work,
+  { path, tls = false, rounds, requests, connections }: Work,
 ): Promise<Record<Name, Turn[]>> {
   const names = Object.keys(ports) as Name[];
-  const numbers = [pid, rounds + 1, slices, requests, connections].map(String);
+  const numbers = [pid, rounds + 1, requests, connections].map(String);
   const text = await run(
     "taskset",
     // deno-fmt-ignore

@@ -2,7 +2,7 @@
  * What mod_reqin_log costs httpd: `deno task bench module`.
  *
  * One server process with three ports: the module off, the module on, and mod_log_config writing the
- * combined log to a file instead. `http_load.c` asks each in turn for a few hundredths of a second, so that all meet
+ * combined log to a file instead. `http_load.c` asks each in turn for about a hundredth of a second, so that all meet
  * the same process and the same noise. httpd has a processor to itself; the client and the reader share the other.
  * A figure is the median of the differences or ratios of many rounds, `low` and `high` are the bounds
  * within which the median lies with a probability of 95 %.
@@ -39,7 +39,7 @@ import {
 
 /** So many that httpd's processor has work also while the client's reads events. */
 const CONNECTIONS = 16;
-const ROUNDS = 60;
+const ROUNDS = 300;
 /** One child, with a thread for every connection: where there are too few, httpd closes some. */
 const HTTPD = `ServerLimit 1
 StartServers 1
@@ -59,17 +59,16 @@ interface Workload extends Work {
 }
 
 const WORKLOADS: readonly Workload[] = [
-  { name: "small", path: "/small.html", slices: 5, requests: 200 },
+  { name: "small", path: "/small.html", requests: 200 },
   {
     name: "small_4_clients",
     path: "/small.html",
-    slices: 5,
     requests: 200,
     connections: 4,
     throughput: false,
   },
-  { name: "tls_10k", path: "/large.html", tls: true, slices: 5, requests: 120 },
-  { name: "handler_1ms", path: "/handler", slices: 4, requests: 20 },
+  { name: "tls_10k", path: "/large.html", tls: true, requests: 120 },
+  { name: "handler_1ms", path: "/handler", requests: 20, rounds: 400 },
 ].map((workload) => ({
   rounds: ROUNDS,
   connections: CONNECTIONS,
@@ -77,13 +76,10 @@ const WORKLOADS: readonly Workload[] = [
   ...workload,
 }));
 
-/** 2,000 requests of each port in a round: twenty are slower than its 99th percentile. */
-const TIMED = {
-  path: "/small.html",
-  rounds: 40,
-  slices: 10,
-  requests: 200,
-} as const;
+/** Short rounds, of which the noise of the machine meets few: two requests of each are slower than its 99th percentile. */
+const TIMED = { path: "/small.html", requests: 300 } as const;
+/** Clients and rounds. */
+const TIMED_CLIENTS = [[1, 200], [4, 400]] as const;
 
 /** A module of Lua that computes so much as the query says, as an application does. */
 const HANDLER = `
@@ -210,7 +206,6 @@ async function loopsPerMs(bench: Bench): Promise<number> {
   const { off } = await ask(bench, ["off"], {
     path: `/handler?${probe}`,
     rounds: 5,
-    slices: 1,
     requests: 40,
     connections: CONNECTIONS,
   });
@@ -225,7 +220,7 @@ async function measureCost(bench: Bench): Promise<void> {
   for (const { name, throughput, ...work } of WORKLOADS) {
     const path = work.path === "/handler" ? `/handler?${loops}` : work.path;
     const turns = await ask(bench, ARMS, { ...work, path });
-    requests += (work.rounds + 1) * work.slices * work.requests +
+    requests += (work.rounds + 1) * work.requests +
       work.connections;
     for (const arm of ["on", "log"] as const) {
       const what = arm === "on" ? "module" : "mod_log_config";
@@ -274,10 +269,11 @@ async function measureLatency(bench: Bench): Promise<void> {
     },
   } as const;
   for (const [state, start] of Object.entries(states)) {
-    for (const connections of [1, 4]) {
+    for (const [connections, rounds] of TIMED_CLIENTS) {
       const reader = await start();
       const { off, on } = await ask(bench, ["off", "on"], {
         ...TIMED,
+        rounds,
         connections,
       });
       if (state === "stopped" && reader) Deno.kill(reader.pid, "SIGCONT");
