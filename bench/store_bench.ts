@@ -102,6 +102,23 @@ async function benchOrder(database: Database, end: Date): Promise<void> {
     unit: "bytes",
     baseline: of("by_time"),
   }, COMMAND);
+  // Where the two differ, column by column.
+  const columns = await database.query<
+    { column: string; by_key: number; by_time: number }
+  >(sql`
+    SELECT column,
+      toFloat64(sumIf(column_data_compressed_bytes, table = 'by_key')) / toFloat64(sumIf(rows, table = 'by_key')) AS by_key,
+      toFloat64(sumIf(column_data_compressed_bytes, table = 'by_time')) / toFloat64(sumIf(rows, table = 'by_time')) AS by_time
+    FROM system.parts_columns WHERE database = 'ja4' AND table IN ('by_time', 'by_key') AND active
+    GROUP BY column HAVING abs(by_key - by_time) > 0.2 ORDER BY by_key - by_time`);
+  for (const { column, by_key, by_time } of columns) {
+    report({
+      name: `disk_bytes_a_row_${column}`,
+      value: by_key,
+      unit: "bytes",
+      baseline: by_time,
+    }, COMMAND);
+  }
   report({
     name: "rows_read_for_one_address",
     value: oneAddress["by_key"]?.rows ?? NaN,
