@@ -86,7 +86,7 @@ export async function execute<Schema extends ConfigSchema>(
     const { values, positionals } = parse(program, args);
     if (values["help"] === true) return print(helpText(program));
     if (values["version"] === true) {
-      return print(`ja4-${program.name} ${VERSION}`);
+      return print(`${executableOf(program.name)} ${VERSION}`);
     }
     const source = {
       file: values["config"] as string | undefined,
@@ -236,6 +236,11 @@ ${configHelp(program.schema)}`;
 /** What is typed to start a program: a command of the packages, or a task of the project. */
 export function commandOf(name: string): string {
   if (variable("JA4_PACKAGED") === undefined) return `deno task ${name}`;
+  return executableOf(name);
+}
+
+/** A program's name as the packages install it, and as its messages begin. */
+function executableOf(name: string): string {
   return name.startsWith("ja4") ? name : `ja4-${name}`;
 }
 
@@ -264,7 +269,9 @@ export function report(name: string, thrown: unknown): number {
     : `This is a fault of the program; please report it\n${
       thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)
     }`;
-  Deno.stderr.writeSync(new TextEncoder().encode(`ja4-${name}: ${text}\n`));
+  Deno.stderr.writeSync(
+    new TextEncoder().encode(`${executableOf(name)}: ${text}\n`),
+  );
   return fatal instanceof FatalError ? EXIT[fatal.exit] : EXIT.software;
 }
 

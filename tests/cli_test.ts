@@ -75,7 +75,7 @@ function checkFailure(
   assert(!/^\s+at /m.test(ran.stderr), `a stack: ${ran.stderr}`);
   assert(!ran.stderr.includes("fault of the program"), ran.stderr);
   const messages = ran.stderr.split("\n").filter((line) =>
-    line.startsWith("ja4-")
+    /^ja4(ctl|-\w+): /.test(line)
   );
   assert.equal(messages.length, 1, `not one message: ${ran.stderr}`);
 }
@@ -94,7 +94,9 @@ for (const program of Object.keys(PROGRAMS)) {
     );
     assert.deepEqual(version, {
       code: EXIT.ok,
-      stdout: `ja4-${program} ${VERSION}\n`,
+      stdout: `${
+        program === "ja4ctl" ? program : `ja4-${program}`
+      } ${VERSION}\n`,
       stderr: "",
     });
     assert.deepEqual(check, {

@@ -59,7 +59,7 @@ Deno.test({
         env: { DIR: folder.path },
       });
       const lines = output.trim().split("\n");
-      assert.match(lines[0] ?? "", /^ja4-ja4ctl \d/, output);
+      assert.match(lines[0] ?? "", /^ja4ctl \d/, output);
       assert.deepEqual(lines.slice(1), [
         "640 root:ja4-web /etc/ja4-platform/web.toml",
         "2755 ja4:ja4-feed /run/ja4",

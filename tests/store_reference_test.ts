@@ -244,7 +244,7 @@ Deno.test("reference data: what is loaded is what inserts find", async (t) => {
       assert.equal(code, 1);
       assert.match(stdout, /^ref_ja4: \d+ rows that ship$/m);
       assert.match(stdout, /^reputation list: 1 rows$/m);
-      assert.match(stderr, /^ja4-ja4ctl: Cannot read ".*absent.csv"/);
+      assert.match(stderr, /^ja4ctl: Cannot read ".*absent.csv"/);
       // What ships goes behind what was loaded, however late it is loaded again.
       assert.equal(
         (await enrichment(database, "192.0.2.200"))["country"],

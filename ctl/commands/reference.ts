@@ -141,7 +141,7 @@ async function loadAll(context: Context, force: boolean): Promise<number> {
     } catch (thrown) {
       if (!(thrown instanceof FatalError)) throw thrown;
       failed++;
-      const line = printable(`ja4-ja4ctl: ${messageOf(thrown)}`);
+      const line = printable(`ja4ctl: ${messageOf(thrown)}`);
       Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
     }
   }
