@@ -55,6 +55,7 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
     page.locator(".query-parts .chip-text").allInnerTexts();
 
   await t.step("text, chips and builder say the same", async () => {
+    await listening(page);
     await page.locator("#query").fill("status>=400 method:GET");
     assert.deepEqual(
       await chips(),
@@ -63,6 +64,7 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
     );
     await page.getByRole("button", { name: "Search", exact: true }).click();
     await page.waitForURL(/q=status/);
+    await listening(page);
     assert.equal(
       await shown(),
       await count("status_code >= 400 AND http_method = 'GET'"),
@@ -75,6 +77,7 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
     await page.locator(".builder input[name=value]").fill("chrome");
     await page.locator(".builder button").click();
     await page.waitForURL(/ja4\.client/);
+    await listening(page);
     assert.equal(
       await page.locator("#query").inputValue(),
       "status>=400 method:GET -ja4.client:chrome",
@@ -98,6 +101,7 @@ Deno.test("the Explorer in a browser", WITH_BROWSER, async (t) => {
   await t.step(
     "a fault points at its column, and what was meant is one click away",
     async () => {
+      await listening(page);
       await page.locator("#query").fill("method:GET hots:www.example.com");
       const fault = page.locator(".query-fault");
       assert.equal(

@@ -121,7 +121,7 @@ export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }
 
-/** Waits until every island of the page that knows keys listens to them. */
+/** Waits until every island of the page that takes keys or text listens to them. */
 export async function listening(page: Page): Promise<void> {
   await page.locator("[data-listens=yes]").first().waitFor({
     state: "attached",

@@ -42,6 +42,7 @@ export default function QueryEditor(
   const text = useSignal(initial);
   const field = useSignal("host");
   const busy = useSignal<"" | "busy" | "slow">("");
+  const ready = useSignal(false);
   const form = useRef<HTMLFormElement>(null);
   const run = useRef<HTMLInputElement>(null);
   const parsed = parseQuery(text.value);
@@ -51,6 +52,7 @@ export default function QueryEditor(
   useEffect(() => {
     const calm = (): void => void (busy.value = "");
     addEventListener("pageshow", calm);
+    ready.value = true;
     return () => removeEventListener("pageshow", calm);
   }, []);
 
@@ -100,7 +102,7 @@ export default function QueryEditor(
   }
 
   return (
-    <div class="query-editor">
+    <div class="query-editor" data-listens={ready.value ? "yes" : "no"}>
       <form
         ref={form}
         class="query-form"
