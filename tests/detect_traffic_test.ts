@@ -21,6 +21,21 @@ Deno.test("generateTraffic() with one seed gives one run", () => {
   assert.deepEqual(generateTraffic(OPTIONS), generateTraffic(OPTIONS));
 });
 
+Deno.test("generateTraffic() has producers of its own for each run, so that numbers of two mean nothing to one another", () => {
+  const later = { ...OPTIONS, end: OPTIONS.end + 11e6 as UnixMicros };
+  const runs = [OPTIONS, later].map((options) => generateTraffic(options));
+  for (
+    const producers of [
+      runs.map(({ requests }) => new Set(requests.map(({ pid }) => pid))),
+      runs.map(({ handshakes }) => new Set(handshakes.map(({ boot }) => boot))),
+    ]
+  ) {
+    const [first, second] = producers;
+    assert.equal(first?.size, 1);
+    assert.ok(first.isDisjointFrom(second ?? first));
+  }
+});
+
 Deno.test("generateUnfamiliar() with one seed gives one run, of families that the other has not", () => {
   const familiar = new Set(
     generateTraffic(OPTIONS).labels.filter(({ label }) => label === "bot")

@@ -104,6 +104,8 @@ export class Recorder {
   readonly #random: Random;
   /** Start of the run, microseconds. */
   readonly #start: number;
+  /** Of the web server: runs that begin at different times are different processes. */
+  readonly #pid: number;
   readonly #handshakes: HandshakeEvent[] = [];
   readonly #requests: RequestEvent[] = [];
   readonly #labels: Label[] = [];
@@ -113,6 +115,7 @@ export class Recorder {
   constructor(random: Random, start: UnixMicros) {
     this.#random = random;
     this.#start = start;
+    this.#pid = 1000 + Math.floor(start / 1e6) % 30_000;
   }
 
   get requests(): number {
@@ -201,7 +204,7 @@ export class Recorder {
       conn: connection.conn,
       conn_ts: connection.connTs as UnixMicros,
       req_idx: connection.requests++,
-      pid: 4242,
+      pid: this.#pid,
       seq: 0,
       url_scheme: "https",
       http_method: ask.method ?? "GET",
