@@ -14,14 +14,12 @@ import type { Database } from "../lib/clickhouse.ts";
 import { invariant } from "../lib/invariant.ts";
 import { sql } from "../lib/sql.ts";
 import { startWeb } from "../tests/support/web.ts";
-import { filledStore, LIMITS, ROWS } from "./store_data.ts";
+import { commandOf, commonIn, filledStore, LIMITS } from "./store_data.ts";
 
 const ROUNDS = 8;
 /** What a query may take, milliseconds (docs/store.md). */
 const TARGET_MS = 500;
-const COMMAND = ROWS === 1_000_000
-  ? "deno run -A bench/dashboard_bench.ts"
-  : `JA4_BENCH_ROWS=${ROWS} deno run -A bench/dashboard_bench.ts`;
+const COMMAND = commandOf("dashboard");
 const VERBOSE = Deno.env.get("JA4_BENCH_VERBOSE") === "1";
 
 /** What the server's log says of one query of a page. */
@@ -35,21 +33,22 @@ interface Query {
   readonly rows: number;
 }
 
-/** The pages, of the last day of the data. */
-function pages(end: Date): string[] {
-  const day = `from=${
-    new Date(end.getTime() - 86_400_000).toISOString()
-  }&to=${end.toISOString()}`;
-  const ja4 = "t13d1516h2_8daaf6152771_000000000007";
+/** The pages, of the last day of the data: those of the commonest JA4, host and person's address. */
+async function pages(database: Database, end: Date): Promise<string[]> {
+  const begin = new Date(end.getTime() - 86_400_000);
+  const day = `from=${begin.toISOString()}&to=${end.toISOString()}`;
+  const common = await commonIn(database, end);
+  const search = (query: string): string =>
+    `/explore?${day}&q=${encodeURIComponent(query)}`;
   return [
     `/?${day}`,
     `/explore?${day}`,
-    `/explore?${day}&q=${encodeURIComponent("path:*articles/1234*")}`,
-    `/explore?${day}&q=${encodeURIComponent("status:404 ua.family:chrome")}`,
+    search("path:*articles/12*"),
+    search("status:404 ua.family:chrome"),
     `/detections?${day}`,
-    `/ip/2001:db8:64::64?${day}`,
-    `/ja4/${ja4}?${day}`,
-    `/hosts/host1.example?${day}`,
+    `/ip/${common.ip.replace("::ffff:", "")}?${day}`,
+    `/ja4/${common.ja4}?${day}`,
+    `/hosts/${common.host}?${day}`,
     "/health",
   ];
 }
@@ -88,7 +87,7 @@ async function main(): Promise<void> {
       `${page} answered ${answer.status}: ${text.slice(0, 300)}`,
     );
   };
-  for (const page of pages(filled.end)) {
+  for (const page of await pages(database, filled.end)) {
     await get(page);
     const [now] = await database.query<{ now: string }>(
       sql`SELECT toString(now64(6, 'UTC')) AS now`,

@@ -50,21 +50,7 @@ export async function seedTraffic(
   db: Database,
   { hours, events, end, seed = 1 }: SeedOptions,
 ): Promise<number> {
-  await db.insertRows(
-    "ref_bots",
-    GOOD_BOT_NETWORKS.map((network) => ({ ...network })),
-  );
-  await db.insertRows(
-    "ref_networks",
-    NETWORKS.map(([prefix, asn, as_org, country, kind]) => ({
-      prefix,
-      asn,
-      as_org,
-      country,
-      kind,
-    })),
-  );
-  await db.command(sql`SYSTEM RELOAD DICTIONARIES`);
+  await seedNetworks(db);
   const rows = joined(generateTraffic({ seed, hours, events, end }));
   for (let at = 0; at < rows.length; at += 20_000) {
     const batch = rows.slice(at, at + 20_000);
@@ -93,6 +79,25 @@ export async function seedTraffic(
   await detector.learn(span);
   await detector.score(span, { now: end });
   return rows.length;
+}
+
+/** Makes known whose the generated addresses are, so that what is stored then has it. */
+export async function seedNetworks(db: Database): Promise<void> {
+  await db.insertRows(
+    "ref_bots",
+    GOOD_BOT_NETWORKS.map((network) => ({ ...network })),
+  );
+  await db.insertRows(
+    "ref_networks",
+    NETWORKS.map(([prefix, asn, as_org, country, kind]) => ({
+      prefix,
+      asn,
+      as_org,
+      country,
+      kind,
+    })),
+  );
+  await db.command(sql`SYSTEM RELOAD DICTIONARIES`);
 }
 
 function joined(
