@@ -7,6 +7,7 @@
  */
 import { scrypt, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
+import { dictionary } from "@zxcvbn-ts/language-common";
 
 /** Characters a password must have, and the most that are hashed. */
 export const PASSWORD_MIN = 12;
@@ -101,10 +102,51 @@ export function passwordFault(
   if (new Set(characters).size < 5) {
     return "The password repeats too few different characters";
   }
+  if (/^\d+$/.test(password)) return "The password is made only of digits";
   if (password.toLowerCase().includes(login.toLowerCase())) {
     return "The password must not hold the login";
   }
+  if (isBreached(password)) {
+    return "The password is one of those that are tried first, or one with digits added";
+  }
   return undefined;
+}
+
+/** Forty-nine thousand passwords that breaches have shown, in lower case. */
+const BREACHED: ReadonlySet<string> = new Set(dictionary["passwords-common"]);
+
+/** Characters that people put for letters. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  "0": "o",
+  "1": "i",
+  "3": "e",
+  "4": "a",
+  "5": "s",
+  "7": "t",
+  "@": "a",
+  "$": "s",
+  "!": "i",
+};
+
+/**
+ * Whether a password is a known one, or what people make of a known one to satisfy a rule: digits and
+ * signs around it, digits for letters, or the same twice.
+ */
+function isBreached(password: string): boolean {
+  const lower = password.toLowerCase();
+  const once = /^(.+?)\1+$/s.exec(lower)?.[1] ?? lower;
+  return [lower, once].flatMap((text) => [
+    text,
+    text.replaceAll(/^[^a-z]+|[^a-z]+$/g, ""),
+    // "P4ssw0rd2024!": the year is no part of the word, the 4 and the 0 are.
+    lettersOf(text.replaceAll(/^[^a-z@$]+|[^a-z@$]+$/g, "")),
+    lettersOf(text),
+  ]).some((text) => BREACHED.has(text));
+}
+
+/** With the letters that digits and signs stand for. */
+function lettersOf(text: string): string {
+  return text.replaceAll(/[013457@$!]/g, (one) => INSTEAD[one] ?? one);
 }
 
 /** A known answer of hash-wasm and of the reference implementation. */
