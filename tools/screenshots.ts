@@ -8,7 +8,6 @@
  */
 import type { Page } from "playwright-core";
 import { sql } from "../lib/sql.ts";
-import { CHROME_HELLO } from "../tests/support/chrome_hello.ts";
 import {
   type Dashboard,
   listening,
@@ -48,6 +47,7 @@ if (import.meta.main) {
     ["overview", `/?${range}`],
     ["detections", "/detections"],
     ["detection", `/detections/${worst.id}`],
+    ["ja4", `/ja4/${worst.ja4}?${range}`],
     ["address", `/ip/${worst.src_ip}?${range}`],
     ["network", `/asn/64501?${range}`],
     ["country", `/country/NL?${range}`],
@@ -67,16 +67,6 @@ if (import.meta.main) {
   ];
   await Deno.mkdir(FOLDER, { recursive: true });
   await shoot(dashboard, pages);
-  // The generated handshakes have no lists. That of JA4.md has: some of the traffic becomes its, on its page alone.
-  await db.insertRows("ja4_catalog", [CHROME_HELLO]);
-  await db.command(
-    sql`INSERT INTO http_events SELECT * REPLACE (generateUUIDv4() AS event_id, ${CHROME_HELLO.ja4} AS ja4)
-      FROM (SELECT * FROM http_events WHERE ja4 = (
-        SELECT ja4 FROM http_events WHERE startsWith(ja4, 't13d1516h2_8daaf6152771_')
-        GROUP BY ja4 ORDER BY count() DESC, ja4 LIMIT 1
-      ))`,
-  );
-  await shoot(dashboard, [["ja4", `/ja4/${CHROME_HELLO.ja4}?${range}`]]);
 }
 
 /** Pictures of pages in both themes and both sizes; of those that the command line names, if it names any. */

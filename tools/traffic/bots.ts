@@ -11,7 +11,8 @@ import { chromeIdentity } from "./people.ts";
 import { type Client, HOST, type Recorder } from "./recorder.ts";
 import { logNormal, normal, pick } from "./sampling.ts";
 import * as site from "./site.ts";
-import { HTTP, TCP, TLS, withoutHeaders } from "./stacks.ts";
+import { HTTP, TCP, withoutHeaders } from "./stacks.ts";
+import { TLS } from "./tls_stacks.ts";
 
 /** Length and size of a run. */
 export interface BotPlan {

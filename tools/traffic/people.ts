@@ -10,7 +10,8 @@ import type { Client, OpenConnection, Recorder } from "./recorder.ts";
 import { HOST } from "./recorder.ts";
 import { exponential, gamma, logNormal, pick } from "./sampling.ts";
 import * as site from "./site.ts";
-import { HTTP, type HttpStack, TCP, TLS, type TlsStack } from "./stacks.ts";
+import { HTTP, type HttpStack, TCP } from "./stacks.ts";
+import { TLS, type TlsStack } from "./tls_stacks.ts";
 
 type Os = "windows" | "macos" | "linux" | "android" | "ios";
 

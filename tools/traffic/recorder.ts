@@ -10,13 +10,13 @@ import type { Random } from "../../detect/random.ts";
 import type {
   HandshakeEvent,
   IpAddress,
-  Ja4,
   RequestEvent,
   UnixMicros,
 } from "../../lib/events.ts";
 import { ipBytes, isIpv4 } from "../../lib/ip.ts";
 import { logNormal, normal } from "./sampling.ts";
-import type { HttpStack, RequestKind, TcpStack, TlsStack } from "./stacks.ts";
+import type { HttpStack, RequestKind, TcpStack } from "./stacks.ts";
+import type { TlsStack } from "./tls_stacks.ts";
 
 /** Who a client really is. */
 export interface Truth {
@@ -130,7 +130,7 @@ export class Recorder {
   ): OpenConnection {
     const random = this.#random;
     const { tls, tcp, src_ip } = client;
-    const resumed = options.resume === true && tls.ja4Resumed !== undefined;
+    const said = options.resume === true && tls.resumed || tls.hello;
     const gap = Math.max(
       0.3,
       client.helloMs * (1 + client.jitter * normal(random)),
@@ -158,15 +158,11 @@ export class Recorder {
         community_id: communityId(src_ip, port),
         status: "complete",
         hello: 0,
-        ja4: (resumed ? tls.ja4Resumed : tls.ja4) as Ja4,
-        ...(tls.sni ? { sni: HOST } : {}),
-        ...(tls.alpns.length > 0 ? { client_alpns: tls.alpns } : {}),
+        ...said,
+        ...(sendsName(tls) ? { sni: HOST } : {}),
         tls_version_offered: "1.3",
-        grease: tls.grease,
-        post_quantum: tls.postQuantum,
-        psk: resumed,
         hello_records: 1,
-        hello_segments: tls.postQuantum ? 2 : 1,
+        hello_segments: said.post_quantum ? 2 : 1,
         ip_ttl: tcp.ttl - 5 - Math.floor(random.uniform() * 12),
         ip_df: true,
         ip_id: tcp.ttl === 128 ? random.below(65536) : 0,
@@ -180,7 +176,15 @@ export class Recorder {
     }
     const connTs = hello + Math.round(40 + 400 * random.uniform());
     const delay = connTs - syn + Math.round(client.helloMs * 1000);
-    return { client, srcPort: port, conn, connTs, resumed, delay, requests: 0 };
+    return {
+      client,
+      srcPort: port,
+      conn,
+      connTs,
+      resumed: said.psk,
+      delay,
+      requests: 0,
+    };
   }
 
   /** Records one request. */
@@ -227,7 +231,7 @@ export class Recorder {
       tls_version: "1.3",
       tls_cipher: "TLS_AES_128_GCM_SHA256",
       tls_resumed: connection.resumed,
-      ...(client.tls.sni ? { tls_sni: HOST } : {}),
+      ...(sendsName(client.tls) ? { tls_sni: HOST } : {}),
     });
     this.#labels.push({
       ts,
@@ -264,6 +268,11 @@ export class Recorder {
     this.#ports.set(src_ip, next);
     return next;
   }
+}
+
+/** Whether the client's handshakes have server_name. */
+function sendsName({ hello }: TlsStack): boolean {
+  return hello.extensions.includes(0);
 }
 
 /** Community ID v1 of a connection to the server (corelight/community-id-spec). */

@@ -1,21 +1,10 @@
 /**
- * Client stacks for generated traffic: what a TLS library, a TCP stack and an HTTP client put on the
- * wire. The JA4 values were captured from the running clients or computed from curl-impersonate's
- * signatures; header orders likewise.
+ * Client stacks for generated traffic: what a TCP stack and an HTTP client put on the wire; what a
+ * TLS library does is in tls_stacks.ts. Header orders were captured from the running clients or are
+ * those of curl-impersonate's signatures.
  *
  * @module
  */
-
-/** A TLS client as its ClientHello shows it. */
-export interface TlsStack {
-  readonly ja4: string;
-  /** JA4 with pre_shared_key; absent where the client does not resume. */
-  readonly ja4Resumed?: string;
-  readonly alpns: readonly string[];
-  readonly grease: boolean;
-  readonly postQuantum: boolean;
-  readonly sni: boolean;
-}
 
 /** What a SYN shows. */
 export interface TcpStack {
@@ -41,86 +30,6 @@ export interface HttpStack {
   readonly acceptAsset: string;
   /** Sends sec-fetch-* and keeps cookies and a cache. */
   readonly browser: boolean;
-}
-
-const H2 = ["h2", "http/1.1"];
-const browserTls = { alpns: H2, sni: true } as const;
-
-/** TLS stacks by name. */
-export const TLS = {
-  chromium156: chrome(
-    "t13d1517h2_8daaf6152771_cb7bf5808d99",
-    "t13d1518h2_8daaf6152771_e2d80978ab2e",
-  ),
-  chrome150: chrome(
-    "t13d1516h2_8daaf6152771_806a8c22fdea",
-    "t13d1517h2_8daaf6152771_a87ad97598a9",
-  ),
-  chrome142: chrome(
-    "t13d1516h2_8daaf6152771_d8a2da3f94cd",
-    "t13d1517h2_8daaf6152771_b6f405a00624",
-  ),
-  chrome131: chrome(
-    "t13d1516h2_8daaf6152771_02713d6af862",
-    "t13d1517h2_8daaf6152771_b0da82dd1658",
-  ),
-  firefox153: {
-    ...browserTls,
-    ja4: "t13d1617h2_86a278354501_3cbfd9057e0d",
-    ja4Resumed: "t13d1617h2_86a278354501_e6dcd7ae0a9e",
-    grease: false,
-    postQuantum: true,
-  },
-  firefox142: {
-    ...browserTls,
-    ja4: "t13d1717h2_5b57614c22b0_3cbfd9057e0d",
-    ja4Resumed: "t13d1717h2_5b57614c22b0_e6dcd7ae0a9e",
-    grease: false,
-    postQuantum: true,
-  },
-  safari26ios: {
-    ...browserTls,
-    ja4: "t13d2015h2_a09f3c656075_c258b721e490",
-    ja4Resumed: "t13d2015h2_a09f3c656075_0558b81db3bf",
-    grease: true,
-    postQuantum: true,
-  },
-  safari26mac: {
-    ...browserTls,
-    ja4: "t13d2013h2_a09f3c656075_7f0f34a4126d",
-    ja4Resumed: "t13d2014h2_a09f3c656075_cfa2fb88e388",
-    grease: true,
-    postQuantum: true,
-  },
-  safari18: {
-    ...browserTls,
-    ja4: "t13d2014h2_a09f3c656075_e42f34c56612",
-    ja4Resumed: "t13d2015h2_a09f3c656075_0558b81db3bf",
-    grease: true,
-    postQuantum: false,
-  },
-  go124: tool("t13d1312h2_f57a46bbacb6_ab7e3b40a677", H2),
-  go119: tool("t13d1910h2_9dc949149365_97f8aa674fd9", H2),
-  goNoSni: {
-    ...tool("t13i190800_9dc949149365_97f8aa674fd9", []),
-    sni: false,
-  },
-  requests: tool("t13d4312h1_c7886603b240_b26ce05bbdd6", ["http/1.1"]),
-  curl: tool("t13d3112h2_e8f1e7e78f70_b26ce05bbdd6", H2),
-  node: tool("t13d5911h1_a33745022dd6_1f22a2ca17c4", ["http/1.1"]),
-  java17: tool("t13d3713h2_db35923f8641_7c76daad20ec", H2),
-  proxyBox: tool("t13d311100_e8f1e7e78f70_d41ae481755e", []),
-  okhttp: tool("t13d1512h2_8daaf6152771_07be0c029dc8", H2),
-  cfnetwork: tool("t13d2014h2_a09f3c656075_14788d8d241b", H2),
-  wget: tool("t13d291300_723694b0fccc_899037bd0b8c", []),
-} as const satisfies Record<string, TlsStack>;
-
-function chrome(ja4: string, ja4Resumed: string): TlsStack {
-  return { ...browserTls, ja4, ja4Resumed, grease: true, postQuantum: true };
-}
-
-function tool(ja4: string, alpns: readonly string[]): TlsStack {
-  return { ja4, alpns, grease: false, postQuantum: false, sni: true };
 }
 
 /** TCP stacks by system. */

@@ -17,24 +17,9 @@ import {
   type Site,
   siteOf,
 } from "./unfamiliar_world.ts";
-import { HTTP, type HttpStack, TCP, TLS, type TlsStack } from "./stacks.ts";
+import { HTTP, type HttpStack, TCP } from "./stacks.ts";
+import { TLS } from "./tls_stacks.ts";
 import type { TrafficOptions } from "./generate.ts";
-
-const NEW_CHROME: TlsStack = {
-  ...TLS.chromium156,
-  ja4: "t13d1518h2_8daaf6152771_5f2e1a3b9c77",
-  ja4Resumed: "t13d1519h2_8daaf6152771_b1c02d9e4411",
-};
-const FIREFOX_ESR: TlsStack = {
-  ...TLS.firefox142,
-  ja4: "t13d1715h2_5b57614c22b0_7121afd63204",
-  ja4Resumed: "t13d1715h2_5b57614c22b0_9c1d0f52aa60",
-};
-const OLD_SAFARI: TlsStack = {
-  ...TLS.safari18,
-  ja4: "t13d2014h2_a09f3c656075_14788d8d241b",
-  ja4Resumed: "t13d2015h2_a09f3c656075_ccac9d60d8da",
-};
 
 /** Headers of Chrome with one that Brave adds. */
 const BRAVE = inserted(HTTP.chrome, "sec-gpc", "accept-encoding");
@@ -80,7 +65,7 @@ function look(random: Random): Look {
   ]);
   const chrome = { http: HTTP.chrome, language };
   return pick<() => Look>(random, [
-    [34, () => ({ ...chrome, ...chromium(160, system), tls: NEW_CHROME })],
+    [34, () => ({ ...chrome, ...chromium(160, system), tls: TLS.chrome160 })],
     [12, () => ({ ...chrome, ...chromium(156, system), tls: TLS.chromium156 })],
     [7, () => ({
       ...chrome,
@@ -98,7 +83,7 @@ function look(random: Random): Look {
       language,
       mobile: false,
       tcp: TCP.windows,
-      tls: FIREFOX_ESR,
+      tls: TLS.firefoxEsr,
       userAgent:
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:115.0) Gecko/20100101 Firefox/115.0",
     })],
@@ -116,7 +101,7 @@ function look(random: Random): Look {
       language,
       mobile: false,
       tcp: TCP.macos,
-      tls: OLD_SAFARI,
+      tls: TLS.safari15,
       userAgent:
         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/15.6 Safari/605.1.15",
     })],

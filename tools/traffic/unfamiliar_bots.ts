@@ -8,7 +8,8 @@ import {
   type Recorder,
 } from "./recorder.ts";
 import { exponential, logNormal, pick } from "./sampling.ts";
-import { HTTP, TCP, TLS } from "./stacks.ts";
+import { HTTP, TCP } from "./stacks.ts";
+import { TLS } from "./tls_stacks.ts";
 import { chromium, homeAddress, PAGES, type Site } from "./unfamiliar_world.ts";
 
 interface Bot {
@@ -67,11 +68,6 @@ function rented(index: number, family: number): IpAddress {
 }
 
 const EN_US = "en-US,en;q=0.9";
-const CHROME_160 = {
-  ...TLS.chromium156,
-  ja4: "t13d1518h2_8daaf6152771_5f2e1a3b9c77",
-};
-
 /** Asks for a page of the site, query and all. */
 function fetchPage(
   bot: Bot,
@@ -99,7 +95,7 @@ function selenium(bot: Bot): void {
   const client: Client = {
     truth: bot.truth,
     src_ip: rented(index, 0),
-    tls: CHROME_160,
+    tls: TLS.chrome160,
     http: HTTP.chrome,
     ...chromium(160, "linux"),
     language: EN_US,
@@ -285,11 +281,7 @@ function h2Library(bot: Bot): void {
   const connection = recorder.connect({
     truth: bot.truth,
     src_ip: rented(index, 4),
-    tls: {
-      ...TLS.node,
-      ja4: "t13d5911h2_a33745022dd6_1f22a2ca17c4",
-      alpns: ["h2"],
-    },
+    tls: TLS.nodeH2,
     http: HTTP.chrome,
     ...chromium(160, "windows"),
     tcp: TCP.linux,
