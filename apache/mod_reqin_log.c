@@ -39,13 +39,19 @@
 extern module AP_MODULE_DECLARE_DATA reqin_log_module;
 APLOG_USE_MODULE(reqin_log);
 
+/* A header as received. Where nobody takes the event its lengths are never needed. */
+typedef struct {
+    const char *name;
+    const char *value;
+} received_header;
+
 /* Of a request as received, in its pool. */
 typedef struct {
-    const reqin_header *headers;
     size_t count;
     size_t total;
     uint32_t req_idx;
     bool sent;
+    received_header headers[]; /* `count` of them. */
 } request_state;
 
 /* Whether any server of this child sends events. */
@@ -66,18 +72,17 @@ static request_state *take_snapshot(request_rec *r, reqin_client *client,
     const apr_table_entry_t *entries = (const apr_table_entry_t *)(const void *)table->elts;
     const size_t total = (size_t)table->nelts;
     const size_t max = (size_t)settings->max_headers;
-    request_state *state = apr_pcalloc(r->pool, sizeof *state);
-    reqin_header *headers;
+    const size_t count = total < max ? total : max;
+    request_state *state = apr_palloc(r->pool, sizeof *state + count * sizeof *state->headers);
 
+    state->count = count;
     state->total = total;
-    state->count = total < max ? total : max;
-    headers = apr_palloc(r->pool, (state->count + 1) * sizeof *headers);
-    for (size_t i = 0; i < state->count; i++) {
-        headers[i].name = reqin_text_of(entries[i].key);
-        headers[i].value = reqin_text_of(entries[i].val);
-    }
-    state->headers = headers;
     state->req_idx = atomic_fetch_add_explicit(&client->requests, 1, memory_order_relaxed);
+    state->sent = false;
+    for (size_t i = 0; i < count; i++) {
+        state->headers[i].name = entries[i].key;
+        state->headers[i].value = entries[i].val;
+    }
     ap_set_module_config(r->request_config, &reqin_log_module, state);
     return state;
 }
@@ -90,12 +95,24 @@ static const char *client_ip_source(const request_rec *r, const request_state *s
                                     const char *client_ip)
 {
     for (size_t i = 0; i < state->count; i++) {
-        const reqin_header *header = &state->headers[i];
-        if (apr_table_get(r->headers_in, header->name.bytes) != header->value.bytes &&
-            reqin_names_address(header->value.bytes, client_ip))
+        const received_header *header = &state->headers[i];
+        if (apr_table_get(r->headers_in, header->name) != header->value &&
+            reqin_names_address(header->value, client_ip))
             return "x_forwarded_for";
     }
     return "proxy_protocol";
+}
+
+/* The headers as events need them, in the pool of `r`. */
+static const reqin_header *measure_headers(const request_rec *r, const request_state *state)
+{
+    reqin_header *headers = apr_palloc(r->pool, (state->count + 1) * sizeof *headers);
+
+    for (size_t i = 0; i < state->count; i++) {
+        headers[i].name = reqin_text_of(state->headers[i].name);
+        headers[i].value = reqin_text_of(state->headers[i].value);
+    }
+    return headers;
 }
 
 /* Writes and sends the event of the chain of requests that begins with `first`. */
@@ -107,7 +124,6 @@ static void write_request(request_rec *first, reqin_client *client,
     const size_t size = settings->format.event_max;
     char *event = size <= sizeof stack ? stack : apr_palloc(first->pool, size);
     const request_rec *last = first;
-    const apr_time_t now = apr_time_now();
     reqin_request facts;
     size_t length;
 
@@ -127,6 +143,8 @@ static void write_request(request_rec *first, reqin_client *client,
     }
     facts.protocol = first->proto_num;
     if (ended) {
+        const apr_time_t now = apr_time_now();
+
         facts.ended = true;
         /* A module may set anything; three digits are a status (RFC 9110, section 15). */
         facts.status = last->status > 0 && last->status <= 999 ? (unsigned)last->status : 0;
@@ -142,7 +160,7 @@ static void write_request(request_rec *first, reqin_client *client,
         facts.target = reqin_text_of(first->unparsed_uri);
     facts.hostname = reqin_text_of(first->hostname);
     reqin_connection_tls(first, client, &facts);
-    facts.headers = state->headers;
+    facts.headers = measure_headers(first, state);
     facts.header_count = state->count;
     facts.header_total = state->total;
 
@@ -156,7 +174,8 @@ static void send_request(request_rec *first, reqin_client *client, request_state
     if (reqin_may_deliver(first->server, settings->sender))
         write_request(first, client, state, settings, ended);
     state->sent = true;
-    atomic_store(&client->sender, settings->sender);
+    if (atomic_load_explicit(&client->sender, memory_order_relaxed) != settings->sender)
+        atomic_store(&client->sender, settings->sender);
 }
 
 static int post_read_request(request_rec *r)

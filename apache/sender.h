@@ -3,9 +3,9 @@
  *
  * send() of a datagram is atomic and connect() may be repeated on the same descriptor, so that no
  * lock is needed and no descriptor number is ever reused. A receiver that was restarted has made a
- * new socket file: it is found within the call that notices, with the event that noticed. What
- * arrives while there is no receiver, or while its queue is full, is dropped and counted; where that is
- * known before, it need not be made.
+ * new socket file: it is found within the call that notices, with the event that noticed, or, where
+ * nobody was there for 64 events, within 20 ms. What arrives while there is no receiver, or while its
+ * queue is full, is dropped and counted; where that is known before, it need not be made.
  */
 #ifndef REQIN_SENDER_H
 #define REQIN_SENDER_H
@@ -38,8 +38,10 @@ typedef struct {
     _Atomic int refusal;      /* The errno of that. */
     _Atomic int64_t connect_after;
     _Atomic bool unreached;      /* There is no connection, as far as is known. */
-    _Atomic uint32_t full;       /* How often the queue was full of late, up to FULL_MAX. */
-    _Atomic uint64_t full_file;  /* The socket file whose queue it was. */
+    _Atomic int absence;         /* Why: the errno of the last look. */
+    _Atomic int32_t looks;       /* How many in a row found none, up to PATIENCE in sender.c. */
+    _Atomic int64_t look_after;  /* When the next is due behind those. */
+    _Atomic int32_t patience;    /* With a queue that is full, see note_full() in sender.c. */
     _Atomic int64_t full_until;  /* When a queue that stays full is tried again. */
     _Atomic bool failing;
 } reqin_sender;
@@ -61,8 +63,8 @@ bool reqin_sender_open(reqin_sender *sender, const reqin_sender_options *options
 uint64_t reqin_sender_next(reqin_sender *sender);
 
 /*
- * Whether an event is worth making. If not, errno says why: there is no connection and none can be
- * made now, or the queue has been full for so long that it is left alone for a moment.
+ * Whether an event is worth making. If not, errno says why: there is no connection, or the queue has
+ * been full for so long, and either is left alone for a moment. That answer needs no system call.
  */
 bool reqin_sender_ready(reqin_sender *sender);
 

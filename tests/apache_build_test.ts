@@ -82,7 +82,16 @@ async function needed(): Promise<{ name: string; version: string }[]> {
     });
 }
 
-/** What httpd 2.4.37 and the APR 1.6 of Enterprise Linux 8 have, as far as the module uses it. */
+/**
+ * What httpd 2.4.37 (module magic number 20120211.83) and the APR 1.6.3 and APR-util 1.6.1 of Enterprise Linux 8 have, as far as
+ * the module uses it. Each name was looked up in the headers of these tags of
+ * apache/httpd, apache/apr and apache/apr-util:
+ *
+ *     git grep -E 'AP_DECLARE.*[ *](ap_log_error_|ap_str_tolower)\(' 2.4.37 -- include
+ *     git grep -E 'AP_DECLARE_HOOK\([a-z]+, *(check_config|child_init|...),' 2.4.37 -- include
+ *     git grep -E 'AP[RU]_DECLARE.*[ *]apr_[a-z0-9_]+\(' 1.6.3 -- include     # but for
+ *     git grep -E 'APU_DECLARE.*[ *]apr_dynamic_fn_retrieve\(' 1.6.1 -- include
+ */
 const OLD_HTTPD = `
   ap_hook_check_config ap_hook_child_init
   ap_hook_log_transaction ap_hook_optional_fn_retrieve ap_hook_post_config ap_hook_post_read_request
