@@ -17,7 +17,7 @@ export function CampaignsPanel(
     <TablePanel
       title="Campaigns"
       note="detections that act as one"
-      class="span-8"
+      class="span-9"
       loaded={campaigns}
       empty={
         <Empty title="No campaign in this time range">

@@ -13,7 +13,7 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
     <TablePanel
       title="User agents against TLS"
       note="does the handshake match the claim?"
-      class="span-10"
+      class="span-9"
       loaded={rows}
       empty={
         <Empty title="No user agent came with a handshake">
@@ -24,7 +24,7 @@ export function ClaimsPanel({ rows }: { rows: Loaded<ClaimRow[]> }): VNode {
       columns={[
         {
           head: "Claimed client",
-          class: "clip wide",
+          class: "wrap",
           cell: (row) => <Hostile text={row.claim} max={48} />,
         },
         figure<ClaimRow>("Requests", (row) => row.requests),

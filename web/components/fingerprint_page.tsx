@@ -33,6 +33,7 @@ import { NeighboursPanel, SignalsPanel } from "./ja4_relations.tsx";
 import { ClientBadge } from "./top_panels.tsx";
 import { TrafficPanel } from "./traffic_panel.tsx";
 import { WeekHoursPanel } from "./week_hours.tsx";
+import { CodeName } from "./text.tsx";
 import { HostLink, IpLink, Ja4Link, Ja4Text } from "./values.tsx";
 
 export interface FingerprintPageData {
@@ -281,7 +282,9 @@ function CodeList(
               <li key={index}>
                 <code>{hexCode(code)}</code>
                 <span class="code-name">
-                  {name ?? <span class="muted">not registered</span>}
+                  {name === undefined
+                    ? <span class="muted">not registered</span>
+                    : <CodeName name={name} />}
                   {name !== undefined && isWeak(kind, name)
                     ? <span class="badge warn">weak</span>
                     : null}

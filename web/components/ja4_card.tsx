@@ -13,6 +13,7 @@ import { count, percent, plural } from "./format.ts";
 import { Icon } from "./icon.tsx";
 import { usePage } from "./page_view.ts";
 import { Card, Empty, PanelError } from "./panel.tsx";
+import { CodeName } from "./text.tsx";
 import { ClientBadge } from "./top_panels.tsx";
 import { Ja4Link } from "./values.tsx";
 
@@ -67,20 +68,30 @@ export function Ja4Card(data: Ja4CardData): VNode {
         <dt class="ja4-b">b</dt>
         <dd>
           {ja4Lists.ok && ja4Lists.value !== undefined
-            ? listText("cipher_suite", ja4Lists.value.cipher_suites, "ciphers")
+            ? (
+              <FirstCodes
+                kind="cipher_suite"
+                codes={ja4Lists.value.cipher_suites}
+                noun="ciphers"
+              />
+            )
             : "ciphers not captured yet"}
         </dd>
         <dt class="ja4-c">c</dt>
         <dd>
           {ja4Lists.ok && ja4Lists.value !== undefined
-            ? `${
-              listText("extension", ja4Lists.value.extensions, "extensions")
-            }, ${
-              plural(
-                ja4Lists.value.signature_algorithms.length,
-                "signature algorithm",
-              )
-            }`
+            ? (
+              <>
+                <FirstCodes
+                  kind="extension"
+                  codes={ja4Lists.value.extensions}
+                  noun="extensions"
+                />, {plural(
+                  ja4Lists.value.signature_algorithms.length,
+                  "signature algorithm",
+                )}
+              </>
+            )
             : "extensions not captured yet"}
         </dd>
         {ja4Facts.ok
@@ -118,16 +129,27 @@ export function Ja4Card(data: Ja4CardData): VNode {
 }
 
 /** The first two names and how many more. */
-function listText(
-  kind: "cipher_suite" | "extension",
-  codes: readonly number[],
-  noun: string,
-): string {
-  if (codes.length === 0) return `no ${noun}`;
-  const names = codes.slice(0, 2).map((code) =>
-    codePointName(kind, code) ?? `0x${hexCode(code)}`
-  ).join(", ");
-  return codes.length > 2 ? `${names}, +${codes.length - 2} ${noun}` : names;
+function FirstCodes(
+  { kind, codes, noun }: {
+    kind: "cipher_suite" | "extension";
+    codes: readonly number[];
+    noun: string;
+  },
+): VNode {
+  if (codes.length === 0) return <>no {noun}</>;
+  return (
+    <>
+      {codes.slice(0, 2).map((code, index) => (
+        <Fragment key={code}>
+          {index === 0 ? null : ", "}
+          <CodeName
+            name={codePointName(kind, code) ?? `0x${hexCode(code)}`}
+          />
+        </Fragment>
+      ))}
+      {codes.length > 2 ? `, +${codes.length - 2} ${noun}` : null}
+    </>
+  );
 }
 
 /** That one handshake goes under several names is worth a word. */

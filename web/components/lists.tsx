@@ -10,7 +10,7 @@ import { type Column, DataTable, figure, TablePanel } from "./data_table.tsx";
 import { percent } from "./format.ts";
 import { usePage } from "./page_view.ts";
 import { Empty } from "./panel.tsx";
-import { SeverityBadge } from "./severity.tsx";
+import { SeverityGlyph } from "./severity.tsx";
 import { Ago, Hostile } from "./text.tsx";
 import { UserAgentLink } from "./values.tsx";
 
@@ -51,8 +51,8 @@ export function DetectionLines(
       empty={<Empty title="Never flagged" />}
       columns={[
         {
-          head: "Severity",
-          cell: (line) => <SeverityBadge severity={line.severity} />,
+          head: <span class="visually-hidden">Severity</span>,
+          cell: (line) => <SeverityGlyph severity={line.severity} label />,
         },
         {
           head: "Score",
@@ -118,7 +118,11 @@ export function UsePanel<Row extends UseRow>(
       loaded={rows}
       empty={<Empty title="Nothing in this time range" />}
       columns={[
-        { head, cell: show },
+        {
+          head,
+          ...(clients ? {} : { class: "address" }),
+          cell: show,
+        },
         ...(clients ? [client] : []),
         figure<UseRow>("Requests", (row) => row.requests),
         figure<UseRow>("Handshakes", (row) => row.handshakes),

@@ -1,5 +1,5 @@
 /** Hostile text, times and numbers as elements. @module */
-import type { VNode } from "preact";
+import { Fragment, type VNode } from "preact";
 import { printable, shorten } from "../../lib/text.ts";
 import { age, dayClock, zoneLabel } from "./format.ts";
 import { usePage } from "./page_view.ts";
@@ -30,6 +30,24 @@ export function Hostile(
     >
       {shown}
     </bdi>
+  );
+}
+
+/** A registered name, such as `TLS_AES_128_GCM_SHA256`, that a line may break after an underscore. */
+export function CodeName({ name }: { name: string }): VNode {
+  return (
+    <>
+      {name.split("_").map((word, index) => (
+        <Fragment key={index}>
+          {index === 0 ? null : (
+            <>
+              _<wbr />
+            </>
+          )}
+          {word}
+        </Fragment>
+      ))}
+    </>
   );
 }
 

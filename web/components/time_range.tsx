@@ -119,6 +119,20 @@ export function TimeRange(
             <Icon name="chevron-right" />
           </a>
         )}
+      {range === undefined ? null : (
+        <a
+          class="btn btn-icon"
+          href={withParams(url, {
+            from: range.from.toISOString(),
+            to: range.to.toISOString(),
+          })}
+          data-link
+          aria-label="Copy link"
+          title="Copy the link to what is seen now"
+        >
+          <Icon name="link" />
+        </a>
+      )}
     </div>
   );
 }

@@ -103,16 +103,21 @@ export function TopFingerprints(top: TopProps<TopFingerprint>): VNode {
       {...top}
       title="Fingerprints"
       name="fp"
-      class="span-11"
+      class="span-9"
       columns={[
-        { head: "JA4", cell: (row) => <Ja4Link ja4={row.value} /> },
         {
-          head: "Likely client",
-          class: "clip wide",
-          cell: (row) =>
-            row.value === ""
-              ? null
-              : <ClientBadge label={row.client} kind={row.kind} />,
+          head: "JA4 and likely client",
+          class: "address",
+          cell: (row) => (
+            <>
+              <Ja4Link ja4={row.value} />
+              {row.value === "" ? null : (
+                <span class="second">
+                  <ClientBadge label={row.client} kind={row.kind} />
+                </span>
+              )}
+            </>
+          ),
         },
         REQUESTS,
         ANOMALOUS,
@@ -136,7 +141,7 @@ export function TopSources(
       {...top}
       title="Sources"
       name="ip"
-      class="span-7"
+      class="span-9"
       columns={[
         {
           head: (

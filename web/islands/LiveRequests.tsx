@@ -80,8 +80,8 @@ export default function LiveRequests(
                 </td>
                 <td class="clip">
                   <bdi>
-                    {row.http_method} {row.http_host}
-                    {row.url_path}
+                    {row.http_method} {row.url_path}{" "}
+                    <span class="muted">{row.http_host}</span>
                   </bdi>
                 </td>
                 <td

@@ -302,8 +302,8 @@ function LiveTable(
               <td>{row.ja4_client}</td>
               <td class="clip">
                 <bdi>
-                  {row.http_method} {row.http_host}
-                  {row.url_path}
+                  {row.http_method} {row.url_path}{" "}
+                  <span class="muted">{row.http_host}</span>
                 </bdi>
               </td>
               <td

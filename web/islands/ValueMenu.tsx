@@ -88,12 +88,19 @@ export default function ValueMenu(): VNode {
       const target = event.target as Element;
       const button = target.closest<HTMLElement>("[data-copy]");
       if (button !== null) return void copyEntry(button);
-      const mark = target.closest<HTMLAnchorElement>("a.pick");
-      if (mark === null || event.ctrlKey || event.metaKey || event.shiftKey) {
+      const link = target.closest<HTMLAnchorElement>("a.pick, a[data-link]");
+      if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) {
         return;
       }
       event.preventDefault();
-      void open(mark);
+      void (link.matches("[data-link]") ? copyLink(link) : open(link));
+    }
+
+    /** Copies the address of a link, whole. */
+    async function copyLink(link: HTMLAnchorElement): Promise<void> {
+      say(
+        await copyText(link.href) ? "Link copied, with its times" : NOT_COPIED,
+      );
     }
 
     /** Copies what an entry of the menu stands for, and says so in its place. */

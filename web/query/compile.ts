@@ -108,6 +108,7 @@ const DETECTION_COLUMNS: Readonly<Record<string, Sql>> = {
   verdict: sql`verdict`,
   assignee: sql`assignee`,
   campaign: sql`campaign_id`,
+  model: sql`model_id`,
   detection: sql`id`,
 };
 
@@ -131,6 +132,7 @@ const OF_DETECTIONS = [
   "verdict",
   "assignee",
   "campaign",
+  "model",
   "detection",
 ];
 

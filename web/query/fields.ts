@@ -117,6 +117,7 @@ export const FIELDS: readonly Field[] = [
     label: "Detection",
     example: "D-7F3K2QAB",
   },
+  { name: "model", kind: "text", label: "Model", example: "2af7*" },
   choice("list", "List", ["allow", "deny", "watch"]),
 ];
 
