@@ -9,10 +9,20 @@ import type { Page } from "playwright-core";
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
 import { eventually } from "../../lib/testing.ts";
+import type { LiveRow } from "../../web/live.ts";
+import { LiveHub } from "../../web/live_hub.ts";
+import { askLive } from "../../web/live_query.ts";
+import { BATCH_MAX } from "../../web/live_tail.ts";
 import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+import { visit } from "../support/visit.ts";
+import { startWeb } from "../support/web.ts";
 
-/** Seconds of traffic; `JA4_TEST_LIVE=hour` takes a minute of it. */
-const SECONDS = Deno.env.get("JA4_TEST_LIVE") === "hour" ? 60 : 6;
+/** `JA4_TEST_LIVE=hour`: a minute as it comes, and an hour compressed in time. */
+const HOUR = Deno.env.get("JA4_TEST_LIVE") === "hour";
+/** Seconds of traffic as it comes. */
+const SECONDS = HOUR ? 60 : 4;
+/** Seconds of traffic that are compressed: an hour, or two minutes. */
+const COMPRESSED = HOUR ? 3600 : 120;
 const PER_SECOND = 500;
 
 Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
@@ -25,11 +35,8 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
   const asked = page.waitForRequest(/requests=1/);
   await dashboard.enter(page, "/live");
   await asked;
-  // The first snapshot comes after the first reading: requests count from there on.
   await page.locator(".live-pulse strong").waitFor();
-  await page.locator(".live-mark:not(.is-bad)").first().waitFor();
-  await insert(db, 1, "first");
-  await counted(page, "received", 1);
+  const start = await reading(page, db);
 
   await t.step(
     "counts every request that is stored, and shows the newest",
@@ -42,10 +49,11 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
           setTimeout(resolve, Math.max(0, restMs))
         );
       }
-      const all = SECONDS * PER_SECOND + 1;
-      await counted(page, "received", all, "lost");
+      const all = SECONDS * PER_SECOND;
+      await counted(page, "received", start + all, "lost");
       const [row] = await db.query<{ n: number }>(
-        sql`SELECT toUInt32(count()) AS n FROM http_events WHERE sensor = 'live'`,
+        sql`SELECT toUInt32(count()) AS n FROM http_events
+          WHERE sensor = 'live' AND url_path LIKE '/s%'`,
       );
       assert.equal(row?.n, all);
       assert.equal(await page.locator(".live-box tbody tr").count(), 200);
@@ -115,6 +123,100 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
     for (const other of others) await other.close();
   });
 
+  await t.step(
+    "goes on where it was with the dashboard's next process",
+    async () => {
+      const before = await startWeb(dashboard.store, {}, { accounts: false });
+      const served = before.serve();
+      await using other = await visit(dashboard.browser, served.base, {});
+      const [name = "", value = ""] = (await before.signIn("analyst")).split(
+        "=",
+      );
+      await other.page.context().addCookies([
+        { name, value, url: served.base },
+      ]);
+      await other.page.goto(`${served.base}/live`);
+      await reading(other.page, db);
+      const again = other.page.waitForRequest(async (request) =>
+        request.url().includes("requests=1") &&
+        "last-event-id" in await request.allHeaders()
+      );
+      await served.shutdown();
+      await before[Symbol.asyncDispose]();
+      await using after = await startWeb(dashboard.store, {}, {
+        accounts: false,
+      });
+      const next = after.serve(Number(new URL(served.base).port));
+      const headers = await (await again).allHeaders();
+      assert.match(headers["last-event-id"] ?? "", /^\d+\.\d+$/);
+      await eventually(
+        "the stream",
+        () => Promise.resolve(after.services.live.streams === 1),
+      );
+      await other.page.locator(".live-mark:not(.is-bad)").first().waitFor();
+      const there = await numberOf(other.page, "received");
+      await eventually("new requests", async () => {
+        await insert(db, 1, "after");
+        return await numberOf(other.page, "received") > there;
+      });
+      await next.shutdown();
+    },
+  );
+
+  await t.step("an hour leaves the page's memory as it was", async () => {
+    let stored = 0;
+    const hub = new LiveHub({
+      ask: () => askLive(dashboard.web.db),
+      askTail() {
+        const count = stored < COMPRESSED * PER_SECOND ? BATCH_MAX : 0;
+        stored += count;
+        return Promise.resolve({ rows: generated(stored, count), missed: 0 });
+      },
+      nowMs: Date.now,
+      onFailure: (thrown) => assert.fail(String(thrown)),
+      onStreams: () => {},
+      intervalMs: 50,
+    });
+    const services = dashboard.web.services as { live: LiveHub };
+    const { live } = services;
+    services.live = hub;
+    await using other = await visit(dashboard.browser, base, {});
+    await dashboard.enter(other.page, "/live");
+    const session = await other.page.context().newCDPSession(other.page);
+    const came = async (): Promise<number> =>
+      await numberOf(other.page, "received") +
+      await numberOf(other.page, "lost");
+    const heapMb = async (): Promise<number> => {
+      await session.send("HeapProfiler.collectGarbage");
+      await session.send("HeapProfiler.collectGarbage");
+      return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
+    };
+    const all = COMPRESSED * PER_SECOND;
+    await eventually(
+      "the first tenth",
+      async () => await came() >= all / 10,
+      120_000,
+    );
+    const early = await heapMb();
+    await eventually("all of it", async () => await came() >= all, 480_000);
+    const late = await heapMb();
+    assert.equal(await came(), all, "every request is counted once");
+    assert.ok(late - early <= 30, `from ${early} MB to ${late} MB`);
+    if (HOUR) {
+      // deno-lint-ignore no-console -- the figures are what the long run is for
+      console.log(
+        `an hour: from ${early.toFixed(1)} MB to ${
+          late.toFixed(1)
+        } MB, ${await numberOf(
+          other.page,
+          "lost",
+        )} of ${all} not sent`,
+      );
+    }
+    services.live = live;
+    hub[Symbol.dispose]();
+  });
+
   await t.step("comes back by itself when the database does", async () => {
     await dashboard.store.kill();
     await page.locator(".live-counts .is-bad").waitFor({ timeout: 20_000 });
@@ -132,6 +234,29 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
 
   assert.deepEqual(tab.faults, []);
 });
+
+/** The last `count` of `stored` rows as the stream carries them. */
+function generated(stored: number, count: number): LiveRow[] {
+  return Array.from({ length: count }, (_, index) => ({
+    event_id: String(stored - count + index),
+    ts: Date.now() * 1000,
+    src_ip: `192.0.2.${index % 256}`,
+    ja4: "t13d1516h2_8daaf6152771_b186095e22b6",
+    ja4_client: "chrome",
+    match: "conn",
+    http_method: "GET",
+    http_host: "live.example.com",
+    url_path: `/hour/${stored - count + index}`,
+    url_query: "",
+    status_code: 200,
+    user_agent: "live/1.0",
+    asn: 64501,
+    country: "DE",
+    response_bytes: 1000,
+    duration_us: 1500,
+    http_version: "2",
+  }));
+}
 
 /** Stores requests of now. */
 async function insert(
@@ -156,6 +281,21 @@ async function insert(
       user_agent: "live/1.0",
     })),
   );
+}
+
+/**
+ * Stores requests until the page has received one: those from before its stream was read are no news. Then one
+ * more, behind which all that were stored have been counted. Returns how many have.
+ */
+async function reading(page: Page, db: Database): Promise<number> {
+  await eventually("the stream", async () => {
+    await insert(db, 1, "first");
+    return await numberOf(page, "received") > 0;
+  });
+  await insert(db, 1, "last");
+  await page.locator(".live-box tbody tr", { hasText: "/last/" }).first()
+    .waitFor();
+  return await numberOf(page, "received");
 }
 
 async function numberOf(page: Page, name: string): Promise<number> {

@@ -33,8 +33,8 @@ export interface Web extends AsyncDisposable {
     fields: Readonly<Record<string, string>>,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Response>;
-  /** Serves it on a free port of 127.0.0.1, under the base path. */
-  serve(): { readonly base: string; shutdown(): Promise<void> };
+  /** Serves it on 127.0.0.1, under the base path; on a free port where none is named. */
+  serve(port?: number): { readonly base: string; shutdown(): Promise<void> };
   /** {@linkcode post} with another method. */
   send(
     method: string,
@@ -84,9 +84,9 @@ export async function startWeb(
       const response = await web.fetch(path, { headers: { cookie } });
       return { status: response.status, html: await response.text() };
     },
-    serve() {
+    serve(port = 0) {
       const server = Deno.serve(
-        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        { hostname: "127.0.0.1", port, onListen: () => {} },
         underBasePath(services.basePath, handler),
       );
       return {
