@@ -62,7 +62,7 @@ export function DetectionLines(
         },
         {
           head: "Detection",
-          class: "clip",
+          class: "clip wide",
           title: (line) => printable(line.title),
           cell: (line) => (
             <a href={withRange(`/detections/${line.id}`, url)}>
