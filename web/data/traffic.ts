@@ -193,6 +193,16 @@ async function loadClasses(
 /** How long the past of a range is good for, milliseconds: it ended at least a day ago. */
 const USUAL_MS = 60_000;
 
+/**
+ * Seconds back to the pasts of a range of `lengthS`: one to four weeks, and a day if the range is no longer.
+ * The first of its columns, `stepS` wide, may begin before the range does.
+ */
+export function pastShifts(lengthS: number, stepS: number): number[] {
+  const dayS = 86_400;
+  const weeks = [7, 14, 21, 28].map((days) => days * dayS);
+  return lengthS <= dayS + stepS ? [...weeks, dayS] : weeks;
+}
+
 /** Median of the same moment one to four weeks ago; of the day before where there is no week yet. */
 async function loadUsual(
   db: Database,
@@ -203,9 +213,7 @@ async function loadUsual(
   // Columns shorter than the minutes of requests_1m have no past to compare with.
   if (stepS < 60) return { from: "nothing", byColumn: new Map() };
   const dayS = 86_400;
-  const lengthS = (to.getTime() - start.getTime()) / 1000;
-  const shifts = [7, 14, 21, 28].map((days) => days * dayS);
-  if (lengthS <= dayS) shifts.push(dayS);
+  const shifts = pastShifts((to.getTime() - start.getTime()) / 1000, stepS);
   const inside = shifts.map((shiftS) =>
     sql`minute >= ${new Date(start.getTime() - shiftS * 1000)}
       AND minute < ${new Date(to.getTime() - shiftS * 1000)}`
