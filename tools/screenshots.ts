@@ -1,6 +1,6 @@
 /**
- * Pictures of every page for docs/images: both themes, as wide as a desk and as a phone, of a generated
- * day in a store of its own.
+ * Pictures of every page for docs/images: both themes, as wide as a desk and as a phone, of the last of two
+ * generated days in a store of its own.
  *
  *     deno task screenshots [NAME...]
  *
@@ -37,8 +37,14 @@ async function save(page: Page, name: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  await using dashboard = await startDashboard({ hours: 24, events: 20_000 });
-  const { db, worst } = dashboard;
+  await using dashboard = await startDashboard({ hours: 48, events: 36_000 });
+  const { db } = dashboard;
+  // Of the day that is shown.
+  const [worst] = await db.query<Dashboard["worst"]>(
+    sql`SELECT id, replaceOne(toString(src_ip), '::ffff:', '') AS src_ip, ja4, http_host FROM detections FINAL
+      WHERE ja4 != '' AND first_seen > now() - INTERVAL 20 HOUR ORDER BY severity DESC, score DESC, id DESC LIMIT 1`,
+  );
+  if (worst === undefined) throw new Error("the traffic has no detection");
   const [agent] = await db.query<{ user_agent: string }>(
     sql`SELECT user_agent FROM detections FINAL WHERE user_agent LIKE '%Chrome/%' ORDER BY score DESC LIMIT 1`,
   );
