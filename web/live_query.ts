@@ -74,6 +74,7 @@ export async function askLive(db: Database): Promise<LiveNumbers> {
     requests: requests.map((row) => ({
       ...row,
       src_ip: parseIp(row.src_ip) ?? row.src_ip,
+      ja4: printable(row.ja4),
       http_method: printable(row.http_method),
       http_host: printable(row.http_host),
       url_path: printable(row.url_path),

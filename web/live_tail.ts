@@ -90,11 +90,13 @@ function shown(row: LiveRow): LiveRow {
   return {
     ...row,
     src_ip: parseIp(row.src_ip) ?? row.src_ip,
+    ja4: printable(row.ja4),
     http_method: printable(row.http_method),
     http_host: printable(row.http_host),
     url_path: printable(row.url_path),
     url_query: printable(row.url_query),
     user_agent: printable(row.user_agent),
+    http_version: printable(row.http_version),
   };
 }
 

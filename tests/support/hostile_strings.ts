@@ -1,5 +1,6 @@
 /** Two hundred strings that clients could send, and a store in which they stand in every field that clients control. @module */
 import type { Database } from "../../lib/clickhouse.ts";
+import { CHROME_HELLO } from "./chrome_hello.ts";
 import { timeText } from "./journey.ts";
 
 /** How a page would betray that a text of a client became more than text. */
@@ -132,11 +133,21 @@ export const HOSTILE: readonly string[] = (() => {
 
 export const HOST = `"><svg onload=document.title='${SIGN}'>`;
 export const IP = "198.51.100.66";
+const JA4 = "t13d1516h2_8daaf6152771_b186095e22b6";
+
+/** A JA4 in which a protocol stands as it was sent, as programs other than ours write it. */
+function ja4With(text: string): string {
+  return `t13d1516${
+    text.slice(0, 20).toWellFormed()
+  }_8daaf6152771_b186095e22b6`;
+}
 
 /** A request for each string, which stands in every field that a client writes. */
-export async function seedHostile(db: Database): Promise<void> {
-  const nowMs = Date.now() - 60_000;
-  await db.insertRows(
+export function seedHostileRequests(
+  db: Database,
+  nowMs: number,
+): Promise<void> {
+  return db.insertRows(
     "http_events",
     HOSTILE.map((text, at) => {
       const sent = text.toWellFormed();
@@ -149,7 +160,7 @@ export async function seedHostile(db: Database): Promise<void> {
         orphan_reason: "",
         src_ip: at < 100 ? IP : `198.51.100.${at}`,
         client_ip: IP,
-        ja4: at % 4 === 0 ? "" : "t13d1516h2_8daaf6152771_b186095e22b6",
+        ja4: at % 4 === 0 ? "" : at % 10 === 1 ? ja4With(sent) : JA4,
         sni: cut(255),
         client_alpns: cut(255),
         http_method: cut(64),
@@ -163,6 +174,7 @@ export async function seedHostile(db: Database): Promise<void> {
         accept_encoding: sent,
         content_type: sent,
         sec_ch_ua: sent,
+        sec_ch_ua_mobile: sent,
         sec_ch_ua_platform: sent,
         sec_fetch_site: sent,
         sec_fetch_mode: sent,
@@ -174,6 +186,12 @@ export async function seedHostile(db: Database): Promise<void> {
       };
     }),
   );
+}
+
+/** These, and what people, programs and the detector make of them: detections, notes, views, entries, rules. */
+export async function seedHostile(db: Database): Promise<void> {
+  const nowMs = Date.now() - 60_000;
+  await seedHostileRequests(db, nowMs);
   await db.insertRows(
     "detections",
     HOSTILE.slice(0, 90).map((text, at) => {
@@ -185,7 +203,7 @@ export async function seedHostile(db: Database): Promise<void> {
         first_seen: timeText(nowMs - 60_000),
         last_seen: timeText(nowMs),
         src_ip: IP,
-        ja4: "t13d1516h2_8daaf6152771_b186095e22b6",
+        ja4: at % 10 === 1 ? ja4With(sent) : JA4,
         http_host: cut(255),
         severity: "high",
         score: 0.9,
@@ -211,6 +229,14 @@ export async function seedHostile(db: Database): Promise<void> {
       };
     }),
   );
+  await db.insertRows(
+    "ja4_catalog",
+    [JA4, ja4With(MARKUP[0] ?? "")].map((ja4) => ({
+      ...CHROME_HELLO,
+      ja4,
+      client_alpns: HOSTILE.slice(0, 60).map((text) => text.toWellFormed()),
+    })),
+  );
   await db.insertRows("triage_events", [{
     ts: timeText(nowMs),
     detection_id: "D-HST00000",
@@ -223,4 +249,40 @@ export async function seedHostile(db: Database): Promise<void> {
     event: MARKUP[1],
     detail: MARKUP.join(" "),
   }]);
+  const rev = nowMs * 1000;
+  const words = HOSTILE.slice(0, 60).map((text) => text.toWellFormed());
+  await db.insertRows(
+    "saved_views",
+    words.map((name, at) => ({
+      id: `V${at}`,
+      login: "admin",
+      name,
+      path: "/explore",
+      shared: true,
+      rev,
+    })),
+  );
+  await db.insertRows(
+    "list_entries",
+    words.map((reason, at) => ({
+      list: "watch",
+      kind: "http_host",
+      value: `${at}.${HOST}`,
+      reason,
+      actor: reason,
+      rev,
+    })),
+  );
+  await db.insertRows(
+    "triage_rules",
+    words.map((name, at) => ({
+      id: `R${at}`,
+      name,
+      filter: JSON.stringify({ query: `ua:${JSON.stringify(name)}` }),
+      action: "archive",
+      enabled: false,
+      actor: name,
+      rev,
+    })),
+  );
 }

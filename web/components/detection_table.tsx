@@ -305,7 +305,7 @@ function Row(
         <a
           class="row-link"
           data-row={row.id}
-          data-ja4={row.ja4}
+          data-ja4={printable(row.ja4)}
           title={printable(row.title)}
           href={withRange(`/detections/${row.id}`, url)}
         >
