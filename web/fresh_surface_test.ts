@@ -33,14 +33,13 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "fresh/runtime": ["asset", "Head", "HttpError", "IS_BROWSER"],
   "fresh/dev": ["Builder"],
 };
-/** Members of a request's context. */
+/** Members of a request's context. `params` are decoded by decodeURI() there: path_param.ts reads the URL. */
 const CONTEXT = [
   "config",
   "error",
   "info",
   "json",
   "next",
-  "params",
   "redirect",
   "render",
   "req",

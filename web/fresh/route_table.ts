@@ -143,10 +143,10 @@ export class RouteTable<State> {
   }
 }
 
-/** Percent-decodes; what is not valid UTF-8 stays as it was sent. */
+/** As Fresh does: "%2F" and what else separates parts of a URL stays; so does what is not valid UTF-8. */
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    return decodeURI(text);
   } catch {
     return text;
   }

@@ -5,10 +5,11 @@ import { PageContext } from "../../components/page_view.ts";
 import { entityPage } from "../../data/entity_page.ts";
 import { withRange } from "../../data/range.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
-    const text = ctx.params["n"] ?? "";
+    const text = pathParam(ctx, "n");
     const number = Number(/^(?:AS)?([1-9]\d{0,9})$/i.exec(text)?.[1]);
     if (!(number < 2 ** 32)) {
       throw new HttpError(

@@ -5,10 +5,11 @@ import { PageContext } from "../../components/page_view.ts";
 import { entityPage } from "../../data/entity_page.ts";
 import { withRange } from "../../data/range.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
-    const text = ctx.params["cc"] ?? "";
+    const text = pathParam(ctx, "cc");
     const code = text.toUpperCase();
     if (!/^[A-Z]{2}$/.test(code)) {
       throw new HttpError(

@@ -25,11 +25,12 @@ import { triagePost } from "../../data/triage_post.ts";
 import { scopesOf, tryRule } from "../../data/triage_rules.ts";
 import { readForm } from "../../form.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
-    const { id = "" } = ctx.params;
+    const id = pathParam(ctx, "id");
     const detection = isDetectionId(id)
       ? await loadDetection(db, id)
       : undefined;
@@ -95,7 +96,7 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
-    const { id = "" } = ctx.params;
+    const id = pathParam(ctx, "id");
     return await triagePost(ctx, await readForm(ctx.req), id);
   },
 });

@@ -4,10 +4,11 @@ import { EntityPage, entityTitle } from "../../components/entity_page.tsx";
 import { PageContext } from "../../components/page_view.ts";
 import { entityPage } from "../../data/entity_page.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
-    const host = ctx.params["host"] ?? "";
+    const host = pathParam(ctx, "host");
     if (host === "") throw new HttpError(404, "The link names no host.");
     return await entityPage(ctx, { field: "host", value: host });
   },

@@ -16,11 +16,12 @@ import { loadRequests } from "../../data/requests.ts";
 import { loadTraffic } from "../../data/traffic.ts";
 import { parseIp } from "../../../lib/ip.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
-    const text = ctx.params["ip"] ?? "";
+    const text = pathParam(ctx, "ip");
     const ip = parseIp(text);
     if (ip === undefined) {
       throw new HttpError(404, `"${text.slice(0, 60)}" is not an IP address.`);

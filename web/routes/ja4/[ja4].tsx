@@ -20,11 +20,12 @@ import { pagePanels, pageRange, pageView } from "../../data/page.ts";
 import { isJa4 } from "../../data/search.ts";
 import { loadTraffic } from "../../data/traffic.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
-    const ja4 = ctx.params["ja4"] ?? "";
+    const ja4 = pathParam(ctx, "ja4");
     if (!isJa4(ja4)) {
       throw new HttpError(
         404,

@@ -6,10 +6,11 @@ import { entityPage } from "../../data/entity_page.ts";
 import { canonicalNetwork } from "../../data/paths.ts";
 import { withRange } from "../../data/range.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
-    const text = ctx.params["prefix"] ?? "";
+    const text = pathParam(ctx, "prefix");
     const network = canonicalNetwork(text);
     if (network === undefined) {
       throw new HttpError(

@@ -13,11 +13,12 @@ import {
 } from "../../data/user_agent.ts";
 import { sql } from "../../../lib/sql.ts";
 import { define } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 export const handler = define.handlers({
   async GET(ctx) {
     const { db } = ctx.state;
-    const hash = ctx.params["hash"] ?? "";
+    const hash = pathParam(ctx, "hash");
     const userAgent = /^[0-9a-f]{16}$/.test(hash)
       ? await findUserAgent(db, hash)
       : undefined;

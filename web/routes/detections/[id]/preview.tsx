@@ -6,11 +6,12 @@ import { pageBefore, pageView } from "../../../data/page.ts";
 import { loadDetection } from "../../../data/detection.ts";
 import { isDetectionId } from "../../../data/search.ts";
 import { define } from "../../../utils.ts";
+import { pathParam } from "../../../path_param.ts";
 
 /** A detection in brief: what the list shows beside itself where the cursor is. */
 export const handler = define.handlers({
   async GET(ctx) {
-    const { id = "" } = ctx.params;
+    const id = pathParam(ctx, "id");
     const preview = isDetectionId(id)
       ? await loadDetection(ctx.state.db, id)
       : undefined;
