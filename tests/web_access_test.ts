@@ -54,23 +54,34 @@ Deno.test("the dashboard", async (t) => {
     async () => {
       const granted: Record<string, readonly string[]> = {
         nobody: ["public"],
-        viewer: ["public", "self", "read", "export", "machine"],
+        viewer: [
+          "public",
+          "self",
+          "read",
+          "lists:read",
+          "export",
+          "machine",
+        ],
         analyst: [
           "public",
           "self",
           "read",
+          "lists:read",
           "export",
           "machine",
           "triage",
+          "lists:write",
           "sql",
         ],
         admin: [
           "public",
           "self",
           "read",
+          "lists:read",
           "export",
           "machine",
           "triage",
+          "lists:write",
           "sql",
           "administer",
         ],
@@ -217,7 +228,7 @@ Deno.test("the dashboard", async (t) => {
       const { instance, ...rest } = await response.json();
       assert.equal(instance, response.headers.get("x-request-id"));
       assert.deepEqual(rest, {
-        type: "/docs/api#problem-not-found",
+        type: "/problems/not-found",
         title: "Not Found",
         status: 404,
         detail: "There is nothing under this address.",
@@ -229,8 +240,13 @@ Deno.test("the dashboard", async (t) => {
     "believes a write only if the browser says that it is its own",
     async (step) => {
       for (
-        const { site, origin, passes } of [
-          { site: "same-origin", origin: ORIGIN, passes: true },
+        const { site, origin, passes, bearer } of [
+          {
+            site: "same-origin",
+            origin: ORIGIN,
+            passes: true,
+            bearer: undefined,
+          },
           { site: "same-origin", origin: undefined, passes: true },
           {
             site: "same-site",
@@ -244,6 +260,13 @@ Deno.test("the dashboard", async (t) => {
           { site: undefined, origin: "http://evil.test", passes: false },
           { site: undefined, origin: "null", passes: false },
           { site: undefined, origin: undefined, passes: false },
+          // No page of another site can send a token; a wrong one is refused all the same.
+          {
+            site: "cross-site",
+            origin: "http://evil.test",
+            passes: false,
+            bearer: "x",
+          },
         ]
       ) {
         await step.step(`site ${site}, origin ${origin}`, async () => {
@@ -253,13 +276,17 @@ Deno.test("the dashboard", async (t) => {
           });
           if (site !== undefined) headers.set("sec-fetch-site", site);
           if (origin !== undefined) headers.set("origin", origin);
+          if (bearer !== undefined) {
+            headers.set("authorization", `Bearer ${bearer}`);
+          }
           const response = await web.fetch("/preferences", {
             method: "POST",
             body: "theme=dark",
             headers,
           });
           await response.body?.cancel();
-          assert.equal(response.status, passes ? 303 : 403);
+          const refused = bearer === undefined ? 403 : 401;
+          assert.equal(response.status, passes ? 303 : refused);
         });
       }
     },

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { sql } from "../lib/sql.ts";
 import type { UnixMicros } from "../lib/events.ts";
-import { ENTITY_KINDS } from "../web/api/entities.ts";
 import { ENDPOINTS } from "../web/api/endpoints.ts";
 import { PROBLEMS } from "../web/api/error.ts";
 import { RateLimiter, RATES } from "../web/api/rate_limit.ts";
+import { faultOf } from "../web/api/read.ts";
 import { SCHEMAS } from "../web/api/schemas.ts";
 import { PERMISSIONS } from "../web/auth/permissions.ts";
 import { userAgentHash } from "../web/data/paths.ts";
@@ -69,6 +69,22 @@ Deno.test("the API's document describes each of its routes, and no other", () =>
   assert.deepEqual(described.toSorted(), open.toSorted());
   const files = globSync("web/routes/api/**/*.ts");
   assert.ok(files.length > 10);
+});
+
+Deno.test("each example of a field is one that the field takes", () => {
+  let examples = 0;
+  for (const { method, path, query = [], body = [] } of ENDPOINTS) {
+    for (const field of [...query, ...body]) {
+      if (field.example === undefined) continue;
+      examples++;
+      assert.equal(
+        faultOf(field, field.example),
+        undefined,
+        `${method} ${path} ${field.name}`,
+      );
+    }
+  }
+  assert.ok(examples > 40);
 });
 
 Deno.test("RateLimiter takes a minute's calls at once, then as many as come back", () => {
@@ -192,7 +208,10 @@ Deno.test("the API", async (t) => {
         const { status, json } = await call(
           method,
           path.replace(":id", detection.id).replace(":login", "analyst")
-            .replace(":kind/:value", `ip/${detection.src_ip}`)
+            .replace(":ip", detection.src_ip).replace(":n", "64500")
+            .replace(":cidr*", "203.0.113.0/24").replace(":cc", "DE")
+            .replace(":host", encodeURIComponent(detection.http_host))
+            .replace(":hash", userAgentHash(detection.user_agent))
             .replace(":ja4", detection.ja4).replace(":token", undo) +
             query.filter((field) => field.required)
               .map((field) => `?${field.name}=${field.example}`).join("&"),
@@ -254,24 +273,23 @@ Deno.test("the API", async (t) => {
 
   await t.step("tells of every kind of entity what SQL says", async (step) => {
     const kinds = {
-      ip: [detection.src_ip, sql`src_ip = toIPv6(${detection.src_ip})`],
-      net: [
-        "203.0.113.0%2F24",
+      ips: [detection.src_ip, sql`src_ip = toIPv6(${detection.src_ip})`],
+      nets: [
+        "203.0.113.0/24",
         sql`isIPAddressInRange(replaceOne(toString(src_ip), '::ffff:', ''), '203.0.113.0/24')`,
       ],
-      asn: [String(detection.asn), sql`asn = ${detection.asn}`],
-      country: ["DE", sql`country = 'DE'`],
-      host: [detection.http_host, sql`http_host = ${detection.http_host}`],
+      asns: [String(detection.asn), sql`asn = ${detection.asn}`],
+      countries: ["DE", sql`country = 'DE'`],
+      hosts: [detection.http_host, sql`http_host = ${detection.http_host}`],
       ja4: [detection.ja4, sql`ja4 = ${detection.ja4}`],
-      ua: [
+      uas: [
         userAgentHash(detection.user_agent),
         sql`user_agent = ${detection.user_agent}`,
       ],
     } as const;
-    for (const kind of ENTITY_KINDS) {
+    for (const [kind, [value, where]] of Object.entries(kinds)) {
       await step.step(kind, async () => {
-        const [value, where] = kinds[kind];
-        const path = `/api/v1/entities/${kind}/${value}?from=-6h`;
+        const path = `/api/v1/${kind}/${value}?from=-6h`;
         const { status, json, headers } = await call("GET", path);
         assert.equal(status, 200, JSON.stringify(json));
         assert.deepEqual(faults(json, SCHEMAS["Entity"] ?? {}), []);
@@ -284,8 +302,10 @@ Deno.test("the API", async (t) => {
         assert.match(headers.get("etag") ?? "", /^"[0-9a-f]{20}"$/);
       });
     }
-    for (const path of ["ip/nobody", "net/1.2.3.4", "ua/x", "planet/earth"]) {
-      const { status } = await call("GET", `/api/v1/entities/${path}`);
+    for (
+      const path of ["ips/nobody", "nets/1.2.3.4", "uas/x", "planets/earth"]
+    ) {
+      const { status } = await call("GET", `/api/v1/${path}`);
       assert.equal(status, 404, path);
     }
   });
@@ -339,7 +359,7 @@ Deno.test("the API", async (t) => {
       assert.equal(late.status, 412);
       assert.equal(
         (await late.json()).type,
-        "/docs/api#problem-precondition-failed",
+        "/problems/precondition-failed",
       );
       const again = await patch(path, second, fresh);
       assert.equal(again.status, 200, await again.text());
@@ -445,7 +465,7 @@ Deno.test("the API", async (t) => {
           name: "cursor of another query",
           method: "POST",
           path: "/api/v1/search",
-          body: { q: "", after: "abc.00000000000000000000000000000000.1" },
+          body: { q: "", after: "WyJ4IiwiMSJd" },
           status: 400,
           kind: "validation",
         },
@@ -503,7 +523,7 @@ Deno.test("the API", async (t) => {
         const { status: got, json, headers } = await call(method, path, body);
         assert.equal(got, status, JSON.stringify(json));
         assert.equal(headers.get("content-type"), "application/problem+json");
-        assert.equal(json["type"], `/docs/api#problem-${kind}`);
+        assert.equal(json["type"], `/problems/${kind}`);
         assert.equal(json["instance"], headers.get("x-request-id"));
         assert.deepEqual(faults(json, SCHEMAS["Problem"] ?? {}), []);
         for (const [key, value] of Object.entries(member ?? {})) {
@@ -514,9 +534,16 @@ Deno.test("the API", async (t) => {
     const page = await (await web.fetch("/docs/api", {
       headers: { cookie: cookies.viewer },
     })).text();
-    for (const kind of Object.keys(PROBLEMS)) {
-      assert.ok(page.includes(`id="problem-${kind}"`), kind);
+    for (const [kind, means] of Object.entries(PROBLEMS)) {
+      assert.ok(page.includes(`href="/problems/${kind}"`), kind);
+      // A program's author may follow a type without an account.
+      const told = await web.fetch(`/problems/${kind}`);
+      assert.equal(told.status, 200);
+      assert.ok((await told.text()).includes(means), kind);
     }
+    const none = await web.fetch("/problems/toString");
+    assert.equal(none.status, 404);
+    await none.body?.cancel();
   });
 
   await t.step("tells how many calls are left", async () => {

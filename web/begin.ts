@@ -25,6 +25,7 @@ export function begin(services: () => Services): Middleware<State> {
       user: NOBODY,
       session: undefined,
       scopes: undefined,
+      token: undefined,
       accountsDown: false,
       late: false,
       range: undefined,

@@ -56,21 +56,27 @@ export const errorPages = define.middleware(async (ctx) => {
         status,
         kind: thrown instanceof ApiError ? thrown.kind : kindOf(status),
         detail,
+        base: services.basePath,
         instance: request_id,
-        ...(thrown instanceof ApiError
-          ? { members: thrown.members, headers: thrown.headers }
-          : {}),
-        ...(status === 401
-          ? { headers: { "www-authenticate": "Bearer" } }
-          : {}),
+        members: thrown instanceof ApiError ? thrown.members : {},
+        headers: {
+          ...HEADERS[status],
+          ...(thrown instanceof ApiError ? thrown.headers : {}),
+        },
       });
     }
     return await ctx.render(
       <ErrorPage {...failure} request_id={request_id} />,
-      { status },
+      { status, headers: HEADERS[status] ?? {} },
     );
   }
 });
+
+/** What a status owes whoever asked (RFC 9110, section 15.5.2; RFC 6585, section 4); seconds. */
+const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { "www-authenticate": "Bearer" },
+  429: { "retry-after": "5" },
+};
 
 /** What to say of anything thrown; nothing of an unexpected error's own text is shown. */
 export function describeFailure(thrown: unknown): Failure {

@@ -21,14 +21,13 @@ import { SessionStore } from "./auth/session_store.ts";
 import { Sessions } from "./auth/sessions.ts";
 import { underBasePath } from "./base_path.ts";
 import { type AccessParts, accessParts, schema } from "./config.ts";
+import { ExportPlaces } from "./export_places.ts";
 import { LiveHub } from "./live_hub.ts";
 import { askLive } from "./live_query.ts";
 import { TailReader } from "./live_tail.ts";
 import { runRules } from "./rule_runner.ts";
 import { provide, type Services } from "./services.ts";
-import { EXPORTS_MAX } from "./data/export.ts";
 import { Searches } from "./searches.ts";
-import { Places } from "./stream.ts";
 import { WebMetrics } from "./web_metrics.ts";
 
 /** Milliseconds between two looks at whether there is an account yet. */
@@ -184,7 +183,7 @@ export async function createServices(
     searches: new Searches(),
     rates: new RateLimiter(() => performance.now()),
     idempotent: new IdempotentCalls(() => performance.now()),
-    exports: new Places(EXPORTS_MAX),
+    exports: new ExportPlaces(),
     metrics,
     now: () => Date.now() * 1000 as UnixMicros,
     [Symbol.dispose]: () => live[Symbol.dispose](),

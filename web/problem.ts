@@ -7,6 +7,8 @@ export interface Problem {
   readonly status: number;
   readonly kind: ProblemKind;
   readonly detail: string;
+  /** Folder of the site that the dashboard is. */
+  readonly base: string;
   /** Identifier of the request, to find it in the log. */
   readonly instance: string;
   /** More, by the kind. */
@@ -14,12 +16,12 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The response for an API call that failed. The type is a place of the API's page. */
+/** The response for an API call that failed. The type is a page that explains it. */
 export function problem(
-  { status, kind, detail, instance, members = {}, headers = {} }: Problem,
+  { status, kind, detail, base, instance, members = {}, headers = {} }: Problem,
 ): Response {
   return Response.json({
-    type: `/docs/api#problem-${kind}`,
+    type: `${base}/problems/${kind}`,
     title: STATUS_CODES[status] ?? "Error",
     status,
     detail,

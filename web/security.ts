@@ -71,6 +71,11 @@ export const securityHeaders = define.middleware(async (ctx) => {
   if (https) {
     headers.set("strict-transport-security", "max-age=31536000");
   }
+  const kept = headers.get("cache-control");
+  if (kept?.includes("immutable")) {
+    // For this browser alone: what a proxy keeps would outlive a change of who may come in.
+    headers.set("cache-control", kept.replace("public", "private"));
+  }
   // Static files set their own; everything else is somebody's data.
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   return response;

@@ -16,9 +16,9 @@ import type { GroupRoles } from "./auth/roles.ts";
 import type { SecondFactors } from "./auth/second_factors.ts";
 import type { SessionStore } from "./auth/session_store.ts";
 import type { Sessions } from "./auth/sessions.ts";
+import type { ExportPlaces } from "./export_places.ts";
 import type { LiveHub } from "./live_hub.ts";
 import type { Searches } from "./searches.ts";
-import type { Places } from "./stream.ts";
 import type { WebMetrics } from "./web_metrics.ts";
 
 export interface Services {
@@ -46,7 +46,7 @@ export interface Services {
   /** What was answered to calls of the API that may be sent again. */
   readonly idempotent: IdempotentCalls;
   /** A place for each export that may run at once. */
-  readonly exports: Places;
+  readonly exports: ExportPlaces;
   readonly metrics: WebMetrics;
   readonly log: Logger;
   readonly now: () => UnixMicros;

@@ -26,6 +26,8 @@ export interface State {
   session: Session | undefined;
   /** Of the token that was shown; undefined: a person asks. */
   scopes: readonly Scope[] | undefined;
+  /** Identifier of that token. */
+  token: string | undefined;
   /** The accounts could not be asked: nobody can be recognised. */
   accountsDown: boolean;
   /** A panel of the page is still being loaded. */

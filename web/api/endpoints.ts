@@ -7,10 +7,17 @@
 import { ROLES } from "../../lib/accounts.ts";
 import { COLUMNS } from "../data/columns.ts";
 import { EXPORT_FORMATS } from "../data/export.ts";
-import { ENTRY_DAYS, LISTS, REASON_MAX } from "../data/client_lists.ts";
+import { TOKEN_DAYS, TOKEN_DAYS_MAX } from "../auth/api_tokens.ts";
+import { SCOPES } from "../auth/permissions.ts";
+import {
+  ENTRY_DAYS,
+  ENTRY_TRIAL_DAYS,
+  LISTS,
+  REASON_MAX,
+} from "../data/client_lists.ts";
+import { RULE_ACTIONS, RULE_DAYS, TRIAL_DAYS } from "../data/triage_rules.ts";
 import { TOP_ORDERS } from "../data/top.ts";
 import { ACTIONS, BULK_MAX, NOTE_MAX, UNDO_MIN } from "../data/triage.ts";
-import { ENTITY_KINDS } from "./entities.ts";
 import { TOP_DIMENSIONS } from "./overview.ts";
 
 /** One parameter or member of a body. */
@@ -103,6 +110,32 @@ const TRIAGE: readonly Field[] = [
     max: 64,
   },
 ];
+
+const RULE_QUERY: Field = {
+  name: "query",
+  type: "string",
+  description: "Which detections, in the query language",
+  required: true,
+  max: 4000,
+  example: "ip:198.51.100.7 severity:low",
+};
+
+const ENTITY_CALLS: readonly Endpoint[] = ([
+  ["ips/:ip", "an address"],
+  ["nets/:cidr*", "a network, such as 192.0.2.0/24"],
+  ["asns/:n", "an AS number"],
+  ["countries/:cc", "a country by its two letters"],
+  ["hosts/:host", "a host"],
+  ["ja4/:ja4", "a JA4"],
+  ["uas/:hash", "a user agent, by the hash of its page"],
+] as const).map(([path, what]) => ({
+  method: "GET",
+  path: `/api/v1/${path}`,
+  summary: `What is known of ${what}`,
+  tagged: "read",
+  query: [FROM, TO],
+  answer: "Entity",
+}));
 
 export const ENDPOINTS: readonly Endpoint[] = [
   {
@@ -281,19 +314,197 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/detections/:id/requests",
+    summary: "The newest requests that a detection is about",
+    query: [LIMIT],
+    answer: "DetectionRequests",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/detections/:id/events",
+    summary: "What was done to a detection, newest first",
+    answer: "DetectionEvents",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/detections/:id/notes",
+    summary: "Write a note on a detection",
+    idempotent: true,
+    body: [{
+      name: "note",
+      type: "string",
+      description: "The note",
+      required: true,
+      max: NOTE_MAX,
+      example: "asked the owner of the address",
+    }],
+    answer: "TriageOutcome",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/verdicts.ndjson",
+    summary: "What people said of detections, a line each: labels for a model",
+    query: [FROM, TO],
+    answer: "application/x-ndjson",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/health",
+    summary: "Lag, losses and correlation of the pipeline",
+    answer: "Health",
+  },
+  {
+    method: "GET",
     path: "/api/v1/views",
     summary: "Views that you keep, and those that others share",
     answer: "Views",
   },
   {
+    method: "POST",
+    path: "/api/v1/views",
+    summary: "Keep a page under a name; one of the same name is replaced",
+    body: [
+      {
+        name: "name",
+        type: "string",
+        description: "Its name",
+        required: true,
+        max: 80,
+        example: "Scanners of today",
+      },
+      {
+        name: "path",
+        type: "string",
+        description: "Path and parameters of the page",
+        required: true,
+        max: 4000,
+        example: "/explore?q=status:404&from=-24h",
+      },
+      {
+        name: "shared",
+        type: "boolean",
+        description: "Whether others see it",
+        example: false,
+      },
+    ],
+    answer: "View",
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/views/:id",
+    summary: "Remove a view",
+  },
+  ...ENTITY_CALLS,
+  {
     method: "GET",
-    path: "/api/v1/entities/:kind/:value",
-    summary:
-      "What is known of an address, network, AS number, country, host, JA4 or user agent (by the hash of its page)",
-    choices: { kind: ENTITY_KINDS },
-    tagged: "read",
-    query: [FROM, TO],
-    answer: "Entity",
+    path: "/api/v1/ja4/:ja4/similar",
+    summary: "Fingerprints that share section a, b or c, and what differs",
+    answer: "SimilarJa4s",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/rules",
+    summary: "Rules of triage, newest first",
+    answer: "Rules",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/rules",
+    summary: "Add a rule; it acts at once on detections that nobody touched",
+    idempotent: true,
+    body: [
+      {
+        name: "name",
+        type: "string",
+        description: "Its name, in the history of what it changes",
+        required: true,
+        max: 60,
+        example: "our own monitor",
+      },
+      RULE_QUERY,
+      {
+        name: "action",
+        type: "string",
+        description: "What it does",
+        required: true,
+        choices: Object.keys(RULE_ACTIONS),
+        example: "archive",
+      },
+      {
+        name: "days",
+        type: "integer",
+        description: `How long it holds: ${
+          RULE_DAYS.join(", ")
+        }; 0 is until it is removed; 30, if it is not given`,
+        min: 0,
+        max: 90,
+        example: 30,
+      },
+    ],
+    answer: "Rule",
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/rules/:id",
+    summary: "Remove a rule",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/rules/preview",
+    summary: `What a rule would have met in the last ${TRIAL_DAYS} days`,
+    body: [RULE_QUERY],
+    answer: "RuleTrial",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/tokens",
+    summary: "Your tokens; with a session alone",
+    answer: "Tokens",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/tokens",
+    summary: "Make a token, which is shown this once; with a session alone",
+    body: [
+      {
+        name: "name",
+        type: "string",
+        description: "What you call it",
+        required: true,
+        max: 80,
+        example: "firewall",
+      },
+      {
+        name: "scopes",
+        type: "strings",
+        description: "What it may do, within your role",
+        required: true,
+        choices: SCOPES,
+        max: SCOPES.length,
+        example: ["lists:read"],
+      },
+      {
+        name: "networks",
+        type: "strings",
+        description: "From where it may be used; from anywhere, if not given",
+        max: 20,
+        example: ["192.0.2.0/24"],
+      },
+      {
+        name: "days",
+        type: "integer",
+        description: `Days that it is good for; ${TOKEN_DAYS}, if not given`,
+        min: 1,
+        max: TOKEN_DAYS_MAX,
+        example: 30,
+      },
+    ],
+    answer: "NewToken",
+  },
+  {
+    method: "DELETE",
+    path: "/api/v1/tokens/:id",
+    summary: "Revoke a token of yours; with a session alone",
   },
   {
     method: "GET",
@@ -351,9 +562,41 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: "ListEntry",
   },
   {
+    method: "GET",
+    path: "/api/v1/lists/:id",
+    summary:
+      "A list as a file: deny.txt has an address or network a line, deny.json all of each entry; likewise watch and allow",
+    choices: {
+      id: LISTS.flatMap((list) => [`${list}.txt`, `${list}.json`]),
+    },
+    query: [{
+      name: "key",
+      type: "string",
+      description:
+        "A token whose only scope is lists:read, for servers that send no header",
+      max: 80,
+    }],
+    answer: "text/plain",
+  },
+  {
     method: "DELETE",
     path: "/api/v1/lists/:id",
     summary: "Remove an entry",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/lists/preview",
+    summary:
+      `Whom an entry would have named in the last ${ENTRY_TRIAL_DAYS} days`,
+    body: [{
+      name: "value",
+      type: "string",
+      description: "Address, network, JA4 or host",
+      required: true,
+      max: 255,
+      example: "198.51.100.0/24",
+    }],
+    answer: "EntryTrial",
   },
   {
     method: "GET",

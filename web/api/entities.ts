@@ -30,11 +30,12 @@ export const ENTITY_KINDS = [
   "ja4",
   "ua",
 ] as const;
+export type EntityKind = typeof ENTITY_KINDS[number];
 
 /** The entity that a path names, in its one spelling; undefined if it is none or nothing of it is kept. */
 export async function readEntity(
   db: Database,
-  kind: string,
+  kind: EntityKind,
   value: string,
 ): Promise<Entity | undefined> {
   switch (kind) {
@@ -66,8 +67,6 @@ export async function readEntity(
         ? undefined
         : { field: "ua", value: userAgent };
     }
-    default:
-      return undefined;
   }
 }
 

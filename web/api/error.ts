@@ -1,6 +1,6 @@
 /** What goes wrong with a call of the API: application/problem+json (RFC 9457). @module */
 
-/** Kinds of problems; each has its paragraph at /docs/api#problem-KIND. */
+/** Kinds of problems; each has its page at /problems/KIND. */
 export const PROBLEMS = {
   validation: "The request does not fit its description; errors says where.",
   "query-syntax":
@@ -17,6 +17,22 @@ export const PROBLEMS = {
   error: "A fault of the dashboard; its log has the details under instance.",
 } as const;
 export type ProblemKind = keyof typeof PROBLEMS;
+
+/** Statuses that a kind comes with. */
+export const PROBLEM_STATUS: Readonly<Record<ProblemKind, readonly number[]>> =
+  {
+    validation: [400, 405, 413, 415],
+    "query-syntax": [400],
+    unauthenticated: [401],
+    forbidden: [403],
+    "not-found": [404],
+    conflict: [409],
+    "precondition-failed": [412],
+    "too-many-requests": [429],
+    "query-timeout": [503],
+    "storage-unavailable": [503],
+    error: [500],
+  };
 
 /** One thing that is wrong. */
 export interface ApiFault {
@@ -50,27 +66,8 @@ export class ApiError extends Error {
 
 /** The kind of a status that nothing more is known of. */
 export function kindOf(status: number): ProblemKind {
-  switch (status) {
-    case 400:
-    case 405:
-    case 413:
-    case 415:
-      return "validation";
-    case 401:
-      return "unauthenticated";
-    case 403:
-      return "forbidden";
-    case 404:
-      return "not-found";
-    case 409:
-      return "conflict";
-    case 412:
-      return "precondition-failed";
-    case 429:
-      return "too-many-requests";
-    case 503:
-      return "storage-unavailable";
-    default:
-      return "error";
-  }
+  if (status === 503) return "storage-unavailable";
+  const known = Object.entries(PROBLEM_STATUS)
+    .find(([, statuses]) => statuses.includes(status));
+  return known === undefined ? "error" : known[0] as ProblemKind;
 }

@@ -6,7 +6,7 @@ import {
   isPostQuantum,
   isWeak,
 } from "../data/iana.ts";
-import type { Ja4Lists } from "../data/ja4.ts";
+import type { Ja4Lists, Ja4Neighbours } from "../data/ja4.ts";
 import { decodeSectionA, ja4Parts } from "../data/ja4_decode.ts";
 
 /** Section a says itself what it means; `lists` are null while none of the fingerprint is captured. */
@@ -49,4 +49,21 @@ function named(
       post_quantum: isPostQuantum(kind, name),
     };
   });
+}
+
+/** Fingerprints that share section a, b or c, and what their ClientHellos have more and less. */
+export function similarAnswer(
+  ja4: string,
+  neighbours: Ja4Neighbours,
+): Readonly<Record<string, unknown>> {
+  const told = (section: "a" | "b" | "c"): unknown => ({
+    total: neighbours[section].total,
+    data: neighbours[section].rows.map((row) => ({
+      ja4: row.ja4,
+      client: row.client,
+      last_seen: new Date(row.lastSeenMs).toISOString(),
+      difference: row.difference ?? null,
+    })),
+  });
+  return { ja4, a: told("a"), b: told("b"), c: told("c") };
 }

@@ -58,17 +58,25 @@ export class RateLimiter {
 
 /** Limits the calls of the API by who calls, and says how many are left (draft-ietf-httpapi-ratelimit-headers). */
 export const limitCalls = define.middleware(async (ctx) => {
-  const { user, services, request_id } = ctx.state;
+  const { user, token, services, request_id } = ctx.state;
   const { pathname } = ctx.url;
   if (!pathname.startsWith("/api/") || user.role === undefined) {
     return await ctx.next();
   }
   const kind: CallKind = /^\/api\/v1\/(?:search$|export$)/.test(pathname)
     ? "search"
-    : ctx.req.method === "GET"
+    : ["GET", "HEAD"].includes(ctx.req.method)
     ? "read"
     : "write";
-  const { remaining, retryAfterS } = services.rates.take(user.login, kind);
+  const { remaining, retryAfterS } = services.rates.take(
+    // Each token for itself: a script that runs wild must not lock its owner out.
+    token === undefined ? user.login : `${user.login} ${token}`,
+    kind,
+  );
+  const fields = {
+    "ratelimit-policy": `"${kind}";q=${RATES[kind]};w=60`,
+    ratelimit: `"${kind}";r=${remaining};t=${retryAfterS ?? 60}`,
+  };
   if (retryAfterS !== undefined) {
     services.log.debug("A caller was slowed", {
       login: user.login,
@@ -80,11 +88,12 @@ export const limitCalls = define.middleware(async (ctx) => {
       "too-many-requests",
       `At most ${RATES[kind]} calls a minute of this kind`,
       {},
-      { "retry-after": String(retryAfterS) },
+      { ...fields, "retry-after": String(retryAfterS) },
     );
   }
   const response = await ctx.next();
-  response.headers.set("ratelimit-policy", `"${kind}";q=${RATES[kind]};w=60`);
-  response.headers.set("ratelimit", `"${kind}";r=${remaining};t=60`);
+  for (const [name, value] of Object.entries(fields)) {
+    response.headers.set(name, value);
+  }
   return response;
 });

@@ -120,7 +120,8 @@ function check(
   else faults.push({ pointer, code: "invalid", detail });
 }
 
-function faultOf(field: Field, value: unknown): string | undefined {
+/** What is wrong with a value of a field; undefined if nothing is. */
+export function faultOf(field: Field, value: unknown): string | undefined {
   const { type, choices, min = 0, max = Infinity } = field;
   switch (type) {
     case "boolean":

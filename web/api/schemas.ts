@@ -22,12 +22,18 @@ function list(items: Schema): Schema {
   return { type: "array", items };
 }
 
-function pageOf(items: Schema): Schema {
+function pageOf(
+  items: Schema,
+  page: Readonly<Record<string, Schema>> = {},
+): Schema {
   return object({
     data: list(items),
-    page: object({ next: { type: ["string", "null"] } }),
+    page: object({ next: { type: ["string", "null"] }, ...page }),
   });
 }
+
+/** Over 10 000 the total is not counted on, and says so. */
+const TOTAL = { total: NUMBER, total_is_exact: FLAG };
 
 const DETECTION: Readonly<Record<string, Schema>> = {
   id: TEXT,
@@ -61,6 +67,51 @@ const CODE_POINTS = list(
   object({ code: TEXT, name: TEXT, weak: FLAG, post_quantum: FLAG }),
 );
 
+const PIPELINE: Readonly<Record<string, Schema>> = {
+  lag_seconds: NUMBER_OR_NULL,
+  correlated: NUMBER_OR_NULL,
+  dropped: NUMBER,
+  last_event: TIME_OR_NULL,
+};
+
+const TRIAGE_ENTRY = object({
+  ts: TIME,
+  actor: TEXT,
+  state: TEXT,
+  verdict: TEXT,
+  assignee: TEXT,
+  note: TEXT,
+});
+
+const SIMILAR = object({
+  total: NUMBER,
+  data: list(object({
+    ja4: TEXT,
+    client: TEXT,
+    last_seen: TIME,
+    difference: { type: ["object", "null"] },
+  })),
+});
+
+const RULE = object({
+  id: TEXT,
+  name: TEXT,
+  query: TEXT,
+  action: TEXT,
+  actor: TEXT,
+  made_at: TIME,
+  expires_at: TIME_OR_NULL,
+  hits: NUMBER,
+});
+
+const VIEW = object({
+  id: TEXT,
+  login: TEXT,
+  name: TEXT,
+  path: TEXT,
+  shared: FLAG,
+});
+
 const LIST_ENTRY = object({
   id: TEXT,
   list: TEXT,
@@ -84,7 +135,7 @@ const USER = object({
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Me: object({ login: TEXT, display_name: TEXT, role: ROLE }),
   OpenApi: { type: "object" },
-  RequestPage: pageOf({ type: "object" }),
+  RequestPage: pageOf({ type: "object" }, { ...TOTAL, as_of: TIME }),
   Validation: {
     type: "object",
     required: ["ok"],
@@ -122,12 +173,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     }),
     ja4s: object({ seen: NUMBER, new: NUMBER }),
     campaigns: NUMBER,
-    pipeline: object({
-      lag_seconds: NUMBER_OR_NULL,
-      correlated: NUMBER_OR_NULL,
-      dropped: NUMBER,
-      last_event: TIME_OR_NULL,
-    }),
+    pipeline: object(PIPELINE),
   }),
   Timeseries: object({
     from: TIME,
@@ -169,14 +215,63 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       type: ["object", "null"],
     },
   }),
-  DetectionPage: object({
-    data: list(object(DETECTION)),
-    page: object({
-      next: { type: ["string", "null"] },
-      total: NUMBER,
-      as_of: TIME,
-    }),
+  DetectionPage: pageOf(object(DETECTION), { ...TOTAL, as_of: TIME }),
+  DetectionRequests: object({
+    data: list(object({
+      ts: TIME,
+      match: TEXT,
+      orphan_reason: TEXT,
+      http_method: TEXT,
+      http_host: TEXT,
+      url_path: TEXT,
+      url_query: TEXT,
+      http_version: TEXT,
+      status_code: NUMBER,
+      response_bytes: NUMBER,
+      user_agent: TEXT,
+      ja4: TEXT,
+      header_order: TEXT,
+    })),
+    page: object(TOTAL),
   }),
+  DetectionEvents: object({ data: list(TRIAGE_ENTRY) }),
+  Health: object(PIPELINE),
+  SimilarJa4s: object({
+    ja4: TEXT,
+    a: SIMILAR,
+    b: SIMILAR,
+    c: SIMILAR,
+  }),
+  Rules: object({ data: list(RULE) }),
+  Rule: RULE,
+  RuleTrial: object({
+    days: NUMBER,
+    detections: NUMBER,
+    confirmed: NUMBER,
+    open: NUMBER,
+  }),
+  EntryTrial: object({
+    days: NUMBER,
+    kind: TEXT,
+    value: TEXT,
+    addresses: NUMBER,
+    requests: NUMBER,
+    people: NUMBER,
+    detections: NUMBER,
+    confirmed: NUMBER,
+  }),
+  Tokens: object({
+    data: list(object({
+      id: TEXT,
+      name: TEXT,
+      scopes: list(TEXT),
+      networks: list(TEXT),
+      created_at: TIME,
+      last_used: TIME_OR_NULL,
+      expires_at: TIME,
+    })),
+  }),
+  NewToken: object({ id: TEXT, token: TEXT }),
   BulkOutcome: object({
     changed: NUMBER,
     already: NUMBER,
@@ -189,18 +284,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     base: NUMBER,
     reasons: list({ type: "object" }),
     rules: list({ type: "object" }),
-    history: list({ type: "object" }),
+    history: list(TRIAGE_ENTRY),
   }),
   TriageOutcome: object({ changed: FLAG }),
-  Views: object({
-    data: list(object({
-      id: TEXT,
-      login: TEXT,
-      name: TEXT,
-      path: TEXT,
-      shared: FLAG,
-    })),
-  }),
+  Views: object({ data: list(VIEW) }),
+  View: VIEW,
   Entity: object({
     kind: TEXT,
     value: TEXT,

@@ -2,6 +2,7 @@
 import type { Context } from "fresh";
 import { messageOf } from "../../lib/errors.ts";
 import type { State } from "../utils.ts";
+import type { Session } from "./session_store.ts";
 
 /** What happened. */
 export interface AuditEntry {
@@ -25,7 +26,8 @@ export async function audit(
   ctx: Context<State>,
   entry: AuditEntry,
 ): Promise<void> {
-  const { app, client_ip, request_id, services, user } = ctx.state;
+  const { app, client_ip, request_id, services, session, token, user } =
+    ctx.state;
   const { action, object_kind, object, ok } = entry;
   const row = {
     request_id,
@@ -34,7 +36,11 @@ export async function audit(
     action,
     object_kind,
     object,
-    detail: JSON.stringify(entry.detail ?? {}),
+    detail: JSON.stringify({
+      ...entry.detail,
+      ...(session === undefined ? {} : { session: sessionName(session) }),
+      ...(token === undefined ? {} : { token }),
+    }),
     ok,
   };
   try {
@@ -45,4 +51,11 @@ export async function audit(
       error: messageOf(thrown),
     });
   }
+}
+
+/** What the log calls a session: the beginning of its digest, which opens nothing. */
+export function sessionName(
+  { token_sha256 }: Pick<Session, "token_sha256">,
+): string {
+  return token_sha256.slice(0, 16);
 }

@@ -1,6 +1,7 @@
 import type { Context } from "fresh";
+import { hashToken } from "../../lib/accounts.ts";
 import type { State } from "../utils.ts";
-import { audit } from "./audit.ts";
+import { audit, sessionName } from "./audit.ts";
 import { giveSession } from "./session_cookie.ts";
 import type { User } from "./session_store.ts";
 
@@ -37,7 +38,10 @@ export async function enter(
     object_kind: "user",
     object: user.login,
     actor: user.login,
-    detail: { by },
+    detail: {
+      by,
+      opened: sessionName({ token_sha256: await hashToken(token) }),
+    },
     ok: true,
   });
   const response = ctx.redirect(next, 303);

@@ -1,7 +1,8 @@
 /** Who asks, and whether they may: the two middlewares in front of every route. @module */
-import { HttpError } from "fresh";
+import { type Context, HttpError } from "fresh";
+import { FEED_ROUTE } from "../api/feed.ts";
 import { isDirectLocal } from "../client_address.ts";
-import { define } from "../utils.ts";
+import { define, type State } from "../utils.ts";
 import { permissionOf } from "./permissions.ts";
 import { bearerOf } from "./bearer.ts";
 import { readSessionToken } from "./session_cookie.ts";
@@ -26,6 +27,18 @@ export const authenticate = define.middleware(async (ctx) => {
     }
     ctx.state.user = found.user;
     ctx.state.scopes = found.token.scopes;
+    ctx.state.token = found.token.id;
+    return await ctx.next();
+  }
+  const key = feedKey(ctx);
+  if (key !== undefined) {
+    const found = await services.tokens.find(key, client_ip);
+    if (found?.token.scopes.join() !== "lists:read") {
+      throw new HttpError(401, "The key is not one for this list");
+    }
+    ctx.state.user = found.user;
+    ctx.state.scopes = found.token.scopes;
+    ctx.state.token = found.token.id;
     return await ctx.next();
   }
   const token = readSessionToken(ctx);
@@ -42,6 +55,16 @@ export const authenticate = define.middleware(async (ctx) => {
   if (named !== undefined) ctx.state.user = named;
   return await ctx.next();
 });
+
+/**
+ * The key in the address of a list that a firewall fetches. Addresses end up in logs: so this is the only
+ * place, and a token counts there that can do nothing else.
+ */
+function feedKey({ route, req, url }: Context<State>): string | undefined {
+  return route === FEED_ROUTE && req.method === "GET"
+    ? url.searchParams.get("key") ?? undefined
+    : undefined;
+}
 
 /** Paths where a token counts: what it opens must never be a page that a browser would show. */
 function forMachines(path: string): boolean {

@@ -20,24 +20,54 @@ export type Permission =
   | "read"
   | "export"
   | "triage"
+  | "lists:read"
+  | "lists:write"
   | "sql"
   | "administer";
 
 /** Which permissions a role has. */
 const GRANTED: Readonly<Record<Role, readonly Permission[]>> = {
-  viewer: ["public", "self", "read", "export"],
-  analyst: ["public", "self", "read", "export", "triage", "sql"],
-  admin: ["public", "self", "read", "export", "triage", "sql", "administer"],
+  viewer: ["public", "self", "read", "lists:read", "export"],
+  analyst: [
+    "public",
+    "self",
+    "read",
+    "lists:read",
+    "export",
+    "triage",
+    "lists:write",
+    "sql",
+  ],
+  admin: [
+    "public",
+    "self",
+    "read",
+    "lists:read",
+    "export",
+    "triage",
+    "lists:write",
+    "sql",
+    "administer",
+  ],
 };
 
 /** What a token may be for; each narrows the role of its owner. */
-export const SCOPES = ["read", "export", "triage", "admin"] as const;
+export const SCOPES = [
+  "read",
+  "export",
+  "triage",
+  "lists:read",
+  "lists:write",
+  "admin",
+] as const;
 export type Scope = typeof SCOPES[number];
 
 const GRANTED_BY_SCOPE: Readonly<Record<Scope, readonly Permission[]>> = {
-  read: ["read"],
+  read: ["read", "lists:read"],
   export: ["export", "sql"],
   triage: ["triage"],
+  "lists:read": ["lists:read"],
+  "lists:write": ["lists:read", "lists:write"],
   admin: ["administer"],
 };
 
@@ -72,7 +102,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/ua/:hash": { GET: "read" },
   "/value": { GET: "read" },
   "/rules": { GET: "read", POST: "triage" },
-  "/lists": { GET: "read", POST: "triage" },
+  "/lists": { GET: "lists:read", POST: "lists:write" },
   "/health": { GET: "read" },
 
   "/explore": { GET: "read" },
@@ -87,6 +117,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/users/:login": { GET: "administer", POST: "administer" },
   "/audit": { GET: "administer" },
   "/audit/export": { POST: "administer" },
+  "/problems/:kind": { GET: "public" },
   "/auth/oidc/start": { GET: "public" },
   "/auth/oidc/callback": { GET: "public" },
   "/api/v1/openapi.json": { GET: "read" },
@@ -103,10 +134,29 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/api/v1/detections": { GET: "read" },
   "/api/v1/detections/bulk": { POST: "triage" },
   "/api/v1/detections/:id": { GET: "read", PATCH: "triage" },
-  "/api/v1/entities/:kind/:value": { GET: "read" },
-  "/api/v1/lists": { GET: "read", POST: "triage" },
-  "/api/v1/lists/:id": { DELETE: "triage" },
-  "/api/v1/views": { GET: "read" },
+  "/api/v1/ips/:ip": { GET: "read" },
+  "/api/v1/nets/:cidr*": { GET: "read" },
+  "/api/v1/asns/:n": { GET: "read" },
+  "/api/v1/countries/:cc": { GET: "read" },
+  "/api/v1/hosts/:host": { GET: "read" },
+  "/api/v1/ja4/:ja4": { GET: "read" },
+  "/api/v1/ja4/:ja4/similar": { GET: "read" },
+  "/api/v1/uas/:hash": { GET: "read" },
+  "/api/v1/detections/:id/requests": { GET: "read" },
+  "/api/v1/detections/:id/events": { GET: "read" },
+  "/api/v1/detections/:id/notes": { POST: "triage" },
+  "/api/v1/verdicts.ndjson": { GET: "export" },
+  "/api/v1/lists": { GET: "lists:read", POST: "lists:write" },
+  "/api/v1/lists/:id": { GET: "lists:read", DELETE: "lists:write" },
+  "/api/v1/lists/preview": { POST: "lists:write" },
+  "/api/v1/rules": { GET: "read", POST: "triage" },
+  "/api/v1/rules/:id": { DELETE: "triage" },
+  "/api/v1/rules/preview": { POST: "triage" },
+  "/api/v1/views": { GET: "read", POST: "self" },
+  "/api/v1/views/:id": { DELETE: "self" },
+  "/api/v1/tokens": { GET: "self", POST: "self" },
+  "/api/v1/tokens/:id": { DELETE: "self" },
+  "/api/v1/health": { GET: "read" },
   "/api/v1/users": { GET: "administer" },
   "/api/v1/users/:login": { GET: "administer", PATCH: "administer" },
   "/api/v1/audit": { GET: "administer" },
@@ -127,6 +177,11 @@ export function may(
   }
   return GRANTED[role].includes(permission) && (scopes === undefined ||
     scopes.some((scope) => GRANTED_BY_SCOPE[scope].includes(permission)));
+}
+
+/** Whether a role has anything that a token of the scope could do. */
+export function mayScope(role: Role | undefined, scope: Scope): boolean {
+  return GRANTED_BY_SCOPE[scope].some((permission) => may(role, permission));
 }
 
 /** What a route asks for; undefined means that it is refused to everybody. */

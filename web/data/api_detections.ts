@@ -28,15 +28,26 @@ export interface DetectionCursor {
   readonly id: string;
 }
 
+/** Rows up to which a total is counted; of more it is only said that there are more. */
+export const TOTAL_EXACT = 10_000;
+
 /** At most `limit` detections; `next` where there are more, `total` how many match on every page. */
 export async function loadApiDetections(
   db: Database,
   where: Sql,
   { limit, after }: { limit: number; after: DetectionCursor | undefined },
-): Promise<{ data: ApiDetection[]; next: string | null; total: number }> {
+): Promise<
+  {
+    data: ApiDetection[];
+    next: DetectionCursor | undefined;
+    total: number;
+    exact: boolean;
+  }
+> {
   const behind = after === undefined
     ? sql``
     : sql` AND (toUnixTimestamp64Milli(last_seen), id) < (${after.ms}, ${after.id})`;
+  const most = TOTAL_EXACT + 1;
   const [rows, counted] = await Promise.all([
     ask<ApiDetection & { last_ms: number; first_ms: number }>(
       db,
@@ -49,7 +60,8 @@ export async function loadApiDetections(
     ),
     askOne<{ total: number }>(
       db,
-      sql`SELECT toFloat64(count()) AS total FROM detections_current WHERE ${where}`,
+      sql`SELECT toFloat64(count()) AS total
+        FROM (SELECT 1 FROM detections_current WHERE ${where} LIMIT ${most})`,
     ),
   ]);
   const data = rows.slice(0, limit).map(({ first_ms, last_ms, ...row }) => ({
@@ -61,10 +73,11 @@ export async function loadApiDetections(
   const last = rows[limit - 1];
   return {
     data,
-    total: counted?.total ?? 0,
+    total: Math.min(counted?.total ?? 0, TOTAL_EXACT),
+    exact: (counted?.total ?? 0) <= TOTAL_EXACT,
     next: rows.length > limit && last !== undefined
-      ? `${last.last_ms}.${last.id}`
-      : null,
+      ? { ms: last.last_ms, id: last.id }
+      : undefined,
   };
 }
 

@@ -16,6 +16,7 @@ export async function addEntry(
   entry: NewEntry,
 ): Promise<ListEntry> {
   const { app, user } = ctx.state;
+  const present = await loadEntries(app);
   const kept = await putEntry(app, entry, {
     actor: user.login,
     now: ctx.state.now(),
@@ -24,7 +25,12 @@ export async function addEntry(
     action: "list_add",
     object_kind: kept.kind,
     object: kept.value,
-    detail: { list: kept.list, reason: kept.reason },
+    detail: {
+      list: kept.list,
+      reason: kept.reason,
+      before: saidOf(present.find(({ id }) => id === kept.id)),
+      after: saidOf(kept),
+    },
     ok: true,
   });
   return kept;
@@ -43,8 +49,17 @@ export async function dropEntry(
     action: "list_remove",
     object_kind: entry.kind,
     object: entry.value,
-    detail: { list: entry.list },
+    detail: { list: entry.list, before: saidOf(entry), after: null },
     ok: true,
   });
   return entry;
+}
+
+/** What the audit log keeps of an entry; null: there is none. */
+function saidOf(
+  entry: Pick<ListEntry, "reason" | "expiresMs"> | undefined,
+): Readonly<Record<string, unknown>> | null {
+  return entry === undefined
+    ? null
+    : { reason: entry.reason, expires_ms: entry.expiresMs ?? null };
 }

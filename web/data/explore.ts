@@ -118,6 +118,20 @@ export interface ExplorePage {
   readonly next: string | undefined;
 }
 
+/** How many match, counted no further than `most`. */
+export async function countUpTo(
+  db: Database,
+  where: Sql,
+  most: number,
+  options: QueryOptions,
+): Promise<number> {
+  const [row] = await db.query<{ n: number }>(
+    sql`SELECT toFloat64(count()) AS n FROM (SELECT 1 FROM http_events WHERE ${where} LIMIT ${most})`,
+    options,
+  );
+  return row?.n ?? 0;
+}
+
 /** Rows that match, newest first, from `after` on. */
 export async function loadRows(
   db: Database,

@@ -34,8 +34,6 @@ const ROWS_MAX = 10_000;
 const ROWS_MAX_SQL = 1_000_000;
 /** Milliseconds that an export may take. */
 const TIMEOUT_MS = 300_000;
-/** Exports of all users at a time. */
-export const EXPORTS_MAX = 4;
 
 /** Rows that an export of this user may hold. */
 export function exportMaxOf({ can }: Pick<State, "can">): number {

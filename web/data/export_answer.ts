@@ -1,7 +1,7 @@
 import { type Context, HttpError } from "fresh";
 import type { Sql } from "../../lib/sql.ts";
 import { audit } from "../auth/audit.ts";
-import { counted } from "../stream.ts";
+import { counted, type Place } from "../stream.ts";
 import type { State } from "../utils.ts";
 import type { ExploreColumn } from "./columns.ts";
 import {
@@ -11,6 +11,15 @@ import {
   exportStream,
 } from "./export.ts";
 import type { TimeRange } from "./range.ts";
+
+/** A place for one more export. @throws {HttpError} 429 while too many are written. */
+export function takeExportPlace({ services, user }: State): Place {
+  const place = services.exports.take(user.login);
+  if (place === undefined) {
+    throw new HttpError(429, "Too many exports are running. Try again soon.");
+  }
+  return place;
+}
 
 /**
  * The answer that is a file of what matches; who took it is written down.
@@ -28,10 +37,7 @@ export async function answerExport(
   },
 ): Promise<Response> {
   const { text, range, where, columns, format } = what;
-  using place = ctx.state.services.exports.take();
-  if (place === undefined) {
-    throw new HttpError(429, "Too many exports are running. Try again soon.");
-  }
+  using place = takeExportPlace(ctx.state);
   const max = exportMaxOf(ctx.state);
   const stream = await exportStream(ctx.state.db, {
     where,

@@ -124,6 +124,9 @@ export interface TriageOutcome {
   readonly already: number;
   /** Those that do not exist. */
   readonly unknown: number;
+  /** What the changed ones were before, by identifier, and what all of them are now; "" = as it was. */
+  readonly before?: Readonly<Record<string, string>>;
+  readonly after?: string;
 }
 
 /**
@@ -178,10 +181,22 @@ export async function applyTriage(
         : [entry];
     }),
   );
+  const column = state !== undefined
+    ? "state"
+    : verdict !== undefined
+    ? "verdict"
+    : "assignee";
   return {
     changed,
     already: current.length - changed.length,
     unknown: request.ids.length - current.length,
+    ...(action === "note" ? {} : {
+      before: Object.fromEntries(
+        current.filter(({ id }) => changed.includes(id))
+          .map((row) => [row.id, row[column]]),
+      ),
+      after: state ?? verdict ?? (assignee === NOBODY ? "" : assignee ?? ""),
+    }),
   };
 }
 

@@ -37,6 +37,9 @@ export interface TriageRule {
   readonly expiresMs?: number;
 }
 
+/** What a form says of a rule. */
+export type NewRule = Omit<TriageRule, "id" | "actor" | "madeMs">;
+
 /** A rule and how often it acted. */
 export interface RuleWithHits extends TriageRule {
   readonly hits: number;
@@ -130,7 +133,7 @@ export function parseRuleForm(
   form: URLSearchParams,
   now: UnixMicros,
 ):
-  | { ok: true; rule: Omit<TriageRule, "actor" | "madeMs" | "id"> }
+  | { ok: true; rule: NewRule }
   | { ok: false; message: string } {
   const name = (form.get("name") ?? "").trim();
   if (!NAME.test(name)) {

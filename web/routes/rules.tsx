@@ -1,17 +1,14 @@
 import { HttpError, page } from "fresh";
 import { asset, Head } from "fresh/runtime";
-import { audit } from "../auth/audit.ts";
 import { PageContext } from "../components/page_view.ts";
 import { RulesPage } from "../components/rules_page.tsx";
 import { pagePanels, pageView } from "../data/page.ts";
 import {
-  applyRules,
-  loadRules,
   loadRulesWithHits,
   parseRuleForm,
-  putRule,
   tryRule,
 } from "../data/triage_rules.ts";
+import { addRule, dropRule } from "../data/triage_rules_post.ts";
 import { readForm } from "../form.ts";
 import { define } from "../utils.ts";
 
@@ -30,49 +27,15 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
-    const { app, user } = ctx.state;
-    const now = ctx.state.now();
     const form = await readForm(ctx.req);
     const removed = form.get("remove");
     if (removed !== null) {
-      const rule = (await loadRules(app)).find(({ id }) => id === removed);
-      if (rule === undefined) {
-        throw new HttpError(404, "There is no such rule.");
-      }
-      await putRule(app, rule, { now, deleted: true });
-      await audit(ctx, {
-        action: "rule_remove",
-        object_kind: "triage_rule",
-        object: rule.name,
-        detail: { query: rule.query },
-        ok: true,
-      });
+      await dropRule(ctx, removed);
       return ctx.redirect("/rules?done=removed", 303);
     }
-    const parsed = parseRuleForm(form, now);
+    const parsed = parseRuleForm(form, ctx.state.now());
     if (!parsed.ok) throw new HttpError(400, parsed.message);
-    const { rule } = parsed;
-    if ((await loadRules(app)).some(({ name }) => name === rule.name)) {
-      throw new HttpError(409, `There is a rule "${rule.name}" already.`);
-    }
-    await putRule(
-      app,
-      {
-        ...rule,
-        id: crypto.randomUUID(),
-        actor: user.login,
-        madeMs: now / 1000,
-      },
-      { now },
-    );
-    await audit(ctx, {
-      action: "rule_create",
-      object_kind: "triage_rule",
-      object: rule.name,
-      detail: { query: rule.query, does: rule.action },
-      ok: true,
-    });
-    const changed = await applyRules(app, now);
+    const { changed } = await addRule(ctx, parsed.rule);
     return ctx.redirect(`/rules?done=created&changed=${changed}`, 303);
   },
 });

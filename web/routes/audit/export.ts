@@ -2,6 +2,7 @@ import { HttpError } from "fresh";
 import { audit } from "../../auth/audit.ts";
 import { auditExportSql, readAuditFilter } from "../../data/audit.ts";
 import { CONTENT_TYPES } from "../../data/export.ts";
+import { takeExportPlace } from "../../data/export_answer.ts";
 import { parseRange } from "../../data/range.ts";
 import { readForm } from "../../form.ts";
 import { counted } from "../../stream.ts";
@@ -19,10 +20,7 @@ export const handler = define.handlers({
       : undefined;
     if (parsed?.ok === false) throw new HttpError(400, parsed.message);
     const filter = readAuditFilter(url, parsed?.range);
-    using place = ctx.state.services.exports.take();
-    if (place === undefined) {
-      throw new HttpError(429, "Too many exports are running. Try again soon.");
-    }
+    using place = takeExportPlace(ctx.state);
     const stream = await ctx.state.db.stream(
       auditExportSql(filter, format === "csv"),
       format === "csv" ? "CSVWithNames" : "JSONEachRow",

@@ -67,7 +67,7 @@ export default define.page<typeof handler>(({ data }) => (
               head: "Type",
               names: true,
               class: "mono",
-              cell: ([kind]) => <span id={`problem-${kind}`}>{kind}</span>,
+              cell: ([kind]) => <a href={`/problems/${kind}`}>{kind}</a>,
             },
             { head: "Means", cell: ([, text]) => text },
           ]}

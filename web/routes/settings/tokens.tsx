@@ -1,7 +1,6 @@
 import { type Context, HttpError, page } from "fresh";
 import { TOKEN_DAYS, TOKEN_DAYS_MAX } from "../../auth/api_tokens.ts";
-import { audit } from "../../auth/audit.ts";
-import { may, type Scope, SCOPES } from "../../auth/permissions.ts";
+import { mayScope, type Scope, SCOPES } from "../../auth/permissions.ts";
 import { PageContext } from "../../components/page_view.ts";
 import {
   Field,
@@ -14,6 +13,7 @@ import { TokenCard } from "../../components/token_table.tsx";
 import { WorkHead } from "../../components/work_head.tsx";
 import { pageView } from "../../data/page.ts";
 import { readForm } from "../../form.ts";
+import { addToken, revokeToken } from "../../auth/tokens_post.ts";
 import { readTokenRequest } from "../../auth/token_request.ts";
 import { define, type State } from "../../utils.ts";
 
@@ -27,7 +27,10 @@ interface Outcome {
 const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
   read: "read what the pages show",
   export: "export, and see statements",
-  triage: "change detections",
+  triage: "change detections and rules",
+  "lists:read":
+    "read the lists; with this scope alone also by ?key= in the address of a list",
+  "lists:write": "change the lists",
   admin: "users and the audit log",
 };
 
@@ -38,23 +41,11 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
-    const { services, user } = ctx.state;
     const form = await readForm(ctx.req);
     if (form.get("do") === "revoke") {
-      const token = await services.tokens.revoke(
-        form.get("id") ?? "",
-        user.login,
-      );
-      if (token === undefined) {
+      if (await revokeToken(ctx, form.get("id") ?? "") === undefined) {
         throw new HttpError(404, "You have no such token");
       }
-      await audit(ctx, {
-        action: "revoke",
-        object_kind: "token",
-        object: token.id,
-        detail: { name: token.name },
-        ok: true,
-      });
       return ctx.redirect("/settings/tokens?done=revoked", 303);
     }
     const request = readTokenRequest({
@@ -65,17 +56,7 @@ export const handler = define.handlers({
       days: Number(form.get("days")),
     });
     if (!request.ok) return await show(ctx, { fault: request.fault }, 422);
-    const { id, text } = await services.tokens.create({
-      ...request.value,
-      login: user.login,
-    });
-    await audit(ctx, {
-      action: "create",
-      object_kind: "token",
-      object: id,
-      detail: { ...request.value },
-      ok: true,
-    });
+    const { text } = await addToken(ctx, request.value);
     return await show(ctx, { text });
   },
 });
@@ -84,10 +65,7 @@ async function show(ctx: Context<State>, outcome: Outcome, status = 200) {
   const { services, user } = ctx.state;
   return page({
     view: pageView(ctx),
-    scopes: SCOPES.filter((scope) =>
-      scope === "read" || scope === "export" ||
-      may(user.role, scope === "admin" ? "administer" : scope)
-    ),
+    scopes: SCOPES.filter((scope) => mayScope(user.role, scope)),
     tokens: await services.tokens.list(user.login),
     outcome,
   }, { status });

@@ -2,6 +2,7 @@ import { type Context, HttpError, page } from "fresh";
 import { createOneTimeLogin, ROLES } from "../../../lib/accounts.ts";
 import { AccountError } from "../../auth/accounts.ts";
 import { audit } from "../../auth/audit.ts";
+import type { StoredAccount } from "../../auth/session_store.ts";
 import { invitation, INVITE_H } from "../../auth/invitation.ts";
 import { PageContext } from "../../components/page_view.ts";
 import { Card, Empty } from "../../components/panel.tsx";
@@ -17,6 +18,7 @@ import { WorkHead } from "../../components/work_head.tsx";
 import { pageView } from "../../data/page.ts";
 import { readForm } from "../../form.ts";
 import { define, type State } from "../../utils.ts";
+import { pathParam } from "../../path_param.ts";
 
 interface Outcome {
   readonly done?: string;
@@ -117,6 +119,13 @@ const CHANGES: Readonly<Record<string, Change>> = {
   },
 };
 
+/** What the audit log keeps of an account. */
+function standingOf(
+  { role, disabled, totp_secret }: StoredAccount,
+): Readonly<Record<string, unknown>> {
+  return { role, disabled, second_factor: totp_secret !== "" };
+}
+
 export const handler = define.handlers({
   GET: (ctx) => show(ctx, {}),
 
@@ -125,14 +134,20 @@ export const handler = define.handlers({
     const what = form.get("do") ?? "";
     const change = Object.hasOwn(CHANGES, what) ? CHANGES[what] : undefined;
     if (change === undefined) throw new HttpError(400);
-    const { login } = await accountOf(ctx);
+    const before = await accountOf(ctx);
+    const { login } = before;
     try {
       const { outcome, detail = {} } = await change(ctx, login, form);
+      const after = await accountOf(ctx);
       await audit(ctx, {
         action: what,
         object_kind: "user",
         object: login,
-        detail,
+        detail: {
+          ...detail,
+          before: standingOf(before),
+          after: standingOf(after),
+        },
         ok: true,
       });
       return await show(ctx, outcome);
@@ -151,7 +166,7 @@ export const handler = define.handlers({
 });
 
 async function accountOf(ctx: Context<State>) {
-  const login = ctx.params["login"] ?? "";
+  const login = pathParam(ctx, "login");
   const account = await ctx.state.services.store.anyAccount(login);
   if (account === undefined) {
     throw new HttpError(404, `There is no account "${login.slice(0, 64)}".`);

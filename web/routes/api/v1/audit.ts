@@ -1,3 +1,4 @@
+import { readCursor, writeCursor } from "../../../api/cursor.ts";
 import { readCall } from "../../../api/read.ts";
 import { AUDIT_ROWS, loadAudit, readAuditFilter } from "../../../data/audit.ts";
 import { define } from "../../../utils.ts";
@@ -5,10 +6,17 @@ import { define } from "../../../utils.ts";
 /** The audit log. */
 export const handler = define.handlers({
   async GET(ctx) {
-    await readCall(ctx);
+    const asked = await readCall(ctx);
+    const about = ["audit", ...["actor", "action", "object"].map(asked.text)];
+    const [before] = readCursor(asked.text("after"), about, {
+      patterns: [/^[1-9]\d{0,15}$/],
+      pointer: "?after",
+    }) ?? [];
+    const url = new URL(ctx.url);
+    url.searchParams.set("after", before ?? "");
     const rows = await loadAudit(
       ctx.state.db,
-      readAuditFilter(ctx.url, undefined),
+      readAuditFilter(url, undefined),
     );
     const last = rows[AUDIT_ROWS - 1];
     return ctx.json({
@@ -19,7 +27,7 @@ export const handler = define.handlers({
       })),
       page: {
         next: rows.length > AUDIT_ROWS && last !== undefined
-          ? String(last.ts)
+          ? writeCursor([String(last.ts)], about)
           : null,
       },
     });

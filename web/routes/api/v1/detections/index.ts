@@ -1,5 +1,5 @@
 import { detectionsWhere } from "../../../../api/detections.ts";
-import { ApiError } from "../../../../api/error.ts";
+import { readCursor, writeCursor } from "../../../../api/cursor.ts";
 import { readCall } from "../../../../api/read.ts";
 import { loadApiDetections } from "../../../../data/api_detections.ts";
 import { define } from "../../../../utils.ts";
@@ -8,20 +8,31 @@ import { define } from "../../../../utils.ts";
 export const handler = define.handlers({
   async GET(ctx) {
     const asked = await readCall(ctx);
-    const [, ms = "", id = ""] =
-      /^(\d{1,15})\.(D-[0-9A-Z]{8})$/.exec(asked.text("after")) ?? [];
-    if (asked.text("after") !== "" && id === "") {
-      throw new ApiError(400, "validation", "after is not a cursor of ours");
-    }
+    const q = asked.text("q");
+    const about = ["detections", q];
+    const [ms, id = ""] = readCursor(asked.text("after"), about, {
+      patterns: [/^\d{1,15}$/, /^D-[0-9A-Z]{8}$/],
+      pointer: "?after",
+    }) ?? [];
     const as_of = new Date(ctx.state.now() / 1000).toISOString();
-    const { data, next, total } = await loadApiDetections(
+    const { data, next, total, exact } = await loadApiDetections(
       ctx.state.db,
-      detectionsWhere(ctx, asked.text("q")),
+      detectionsWhere(ctx, q),
       {
         limit: asked.number("limit") ?? 100,
-        after: id === "" ? undefined : { ms: Number(ms), id },
+        after: ms === undefined ? undefined : { ms: Number(ms), id },
       },
     );
-    return ctx.json({ data, page: { next, total, as_of } });
+    return ctx.json({
+      data,
+      page: {
+        next: next === undefined
+          ? null
+          : writeCursor([String(next.ms), next.id], about),
+        total,
+        total_is_exact: exact,
+        as_of,
+      },
+    });
   },
 });

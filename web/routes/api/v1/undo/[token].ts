@@ -4,12 +4,13 @@ import { ApiError } from "../../../../api/error.ts";
 import { audit } from "../../../../auth/audit.ts";
 import { UNDO_MIN, undoTriage } from "../../../../data/triage.ts";
 import { define } from "../../../../utils.ts";
+import { pathParam } from "../../../../path_param.ts";
 
 /** Takes back what its caller did. */
 export const handler = define.handlers({
   async POST(ctx) {
     const now = ctx.state.now();
-    const text = ctx.params["token"] ?? "";
+    const text = pathParam(ctx, "token");
     const at = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     const ageMin = (now - at) / 60e6;
     if (!(ageMin >= 0 && ageMin <= UNDO_MIN)) {

@@ -7,6 +7,7 @@ import { answerTagged, requireMatch } from "../../../../api/etag.ts";
 import { readCall } from "../../../../api/read.ts";
 import { apiUser } from "../../../../api/users.ts";
 import { define, type State } from "../../../../utils.ts";
+import { pathParam } from "../../../../path_param.ts";
 
 /** One account. */
 export const handler = define.handlers({
@@ -15,14 +16,15 @@ export const handler = define.handlers({
   },
 
   async PATCH(ctx) {
-    const { login = "" } = ctx.params;
+    const login = pathParam(ctx, "login");
     const { accounts, sessions } = ctx.state.services;
     const asked = await readCall(ctx);
     const role: Role | undefined = ROLES.find((one) =>
       one === asked.text("role")
     );
     const disabled = asked.flag("disabled");
-    requireMatch(ctx, await told(ctx));
+    const before = await told(ctx);
+    requireMatch(ctx, before);
     try {
       if (role !== undefined) await accounts.setRole(login, role);
       if (disabled !== undefined) await accounts.setDisabled(login, disabled);
@@ -35,7 +37,14 @@ export const handler = define.handlers({
       action: "change",
       object_kind: "user",
       object: login,
-      detail: { role, disabled, by: "api" },
+      detail: {
+        before: { role: before["role"], disabled: before["disabled"] },
+        after: {
+          role: role ?? before["role"],
+          disabled: disabled ?? before["disabled"],
+        },
+        by: "api",
+      },
       ok: true,
     });
     return answerTagged(ctx, await told(ctx));
@@ -46,7 +55,7 @@ export const handler = define.handlers({
 async function told(ctx: Context<State>): Promise<ReturnType<typeof apiUser>> {
   const { store } = ctx.state.services;
   const account = (await store.listAccounts()).find(({ login }) =>
-    login === ctx.params["login"]
+    login === pathParam(ctx, "login")
   );
   if (account === undefined) {
     throw new ApiError(404, "not-found", "There is no such account");

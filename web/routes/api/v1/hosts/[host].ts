@@ -1,0 +1,7 @@
+import { answerEntity } from "../../../../api/entity_call.ts";
+import { define } from "../../../../utils.ts";
+import { pathParam } from "../../../../path_param.ts";
+
+export const handler = define.handlers({
+  GET: (ctx) => answerEntity(ctx, "host", pathParam(ctx, "host")),
+});
