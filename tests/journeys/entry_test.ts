@@ -48,8 +48,22 @@ Deno.test("the first account, and logging out", WITH_BROWSER, async () => {
       await page.getByRole("heading", { name: "Log in" }).count(),
       1,
     );
-    await page.getByLabel("Login").fill("root");
-    await page.getByLabel("Password").fill(PASSWORD);
+    // A password may be pasted, and managers of passwords know the fields (WCAG 2.2, 3.3.8).
+    const [login, password] = [
+      page.getByLabel("Login"),
+      page.getByLabel("Password"),
+    ];
+    await login.fill(PASSWORD);
+    await login.press("Control+a");
+    await login.press("Control+x");
+    await password.press("Control+v");
+    assert.equal(await password.inputValue(), PASSWORD);
+    assert.equal(await login.getAttribute("autocomplete"), "username");
+    assert.equal(
+      await password.getAttribute("autocomplete"),
+      "current-password",
+    );
+    await login.fill("root");
     await page.getByRole("button", { name: "Log in" }).click();
     await page.waitForURL(/health|\/$/);
     assert.deepEqual(tab.faults, []);

@@ -20,8 +20,8 @@ import {
 import {
   assertWithin,
   cpuMs,
+  inputToPaint,
   isCalm,
-  keyToPaint,
   quantile,
   timesOf,
   vitalsOf,
@@ -244,19 +244,177 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
         );
       }
       await session.send("Emulation.setCPUThrottlingRate", { rate: 1 });
-      await page.goto(`${base}/detections`);
-      await listening(page);
-      const delays = [];
-      for (let press = 0; press < 8; press++) {
-        delays.push(await keyToPaint(page, "j"));
-      }
-      const typical = quantile(delays.sort((a, b) => a - b), 0.5);
-      assert.ok(
-        typical <= 100 || !isCalm(),
-        `a key is painted after ${typical} ms`,
-      );
     },
   );
+
+  await t.step("show what a hand does within a tenth of a second", async () => {
+    await using tab = await dashboard.tab({
+      viewport: { width: 1440, height: 900 },
+    });
+    const { page } = tab;
+    await dashboard.enter(page, "/health");
+    const press = (key: string) => () => page.keyboard.press(key);
+    const brush = page.locator(".brush").first();
+    const grasp = async (): Promise<void> => {
+      await page.locator("[data-brush-ready]").first().waitFor();
+      await brush.focus();
+    };
+    let step = 0;
+    const ways: readonly {
+      readonly path: string;
+      readonly what: string;
+      readonly first?: () => Promise<void>;
+      readonly type?: "pointermove";
+      readonly act: () => Promise<void>;
+      readonly after?: () => Promise<void>;
+    }[] = [
+      { path: "/detections", what: "the next row", act: press("j") },
+      { path: "/detections", what: "a row chosen", act: press("x") },
+      {
+        path: "/?from=-24h",
+        what: "an arrow on the chart",
+        first: grasp,
+        act: press("Shift+ArrowRight"),
+      },
+      {
+        path: "/?from=-24h",
+        what: "the pointer on the chart",
+        first: grasp,
+        type: "pointermove",
+        async act() {
+          const box = await brush.boundingBox();
+          assert(box !== null);
+          await page.mouse.move(
+            box.x + 40 + 20 * step++,
+            box.y + box.height / 2,
+          );
+        },
+      },
+      {
+        path: `/detections/${dashboard.worst.id}`,
+        what: "an arrow on the requests",
+        first: grasp,
+        act: press("ArrowRight"),
+      },
+      {
+        path: "/explore?from=-24h&q=status%3A4xx",
+        what: "a letter of the query",
+        first: () => page.locator("#query").focus(),
+        act: press("a"),
+      },
+      { path: "/live", what: "pause", act: press("Space") },
+      {
+        path: `/ip/${dashboard.worst.src_ip}?from=-24h`,
+        what: "the menu of a value",
+        first: () => page.locator("a.value[href^='/ja4/']").first().focus(),
+        act: press("."),
+        async after() {
+          await page.locator(".value-menu a").first().waitFor();
+          await page.keyboard.press("Escape");
+        },
+      },
+    ];
+    let at = "";
+    for (const { path, what, first, type, act, after } of ways) {
+      if (path !== at) await page.goto(base + path);
+      at = path;
+      await listening(page);
+      await first?.();
+      const delays = [];
+      for (let round = 0; round < 6; round++) {
+        delays.push(await inputToPaint(page, type ?? "keydown", act));
+        await after?.();
+      }
+      const typical = quantile(delays.sort((a, b) => a - b), 0.5);
+      if (ALL) {
+        // deno-lint-ignore no-console -- the figures are what the long run is for
+        console.log(`${path.split("?")[0]}, ${what}: ${typical.toFixed(0)} ms`);
+      }
+      assert.ok(
+        typical <= 100 || !isCalm(),
+        `${path}: ${what} is painted after ${typical.toFixed(0)} ms`,
+      );
+    }
+    assert.deepEqual(tab.faults, []);
+  });
+
+  await t.step("break no rule with what opens on them", async () => {
+    await using tab = await dashboard.tab({
+      reducedMotion: "reduce",
+      viewport: { width: 1440, height: 900 },
+    });
+    const { page } = tab;
+    await dashboard.enter(page, "/health");
+    const opened: readonly (readonly [string, () => Promise<void>])[] = [
+      ["/health", async () => {
+        await page.keyboard.press("?");
+        await page.locator(".help-dialog[open]").waitFor();
+      }],
+      [`/ip/${dashboard.worst.src_ip}?from=-24h`, async () => {
+        await page.locator("a.value[href^='/ja4/']").first().focus();
+        await page.keyboard.press(".");
+        await page.locator(".value-menu a").first().waitFor();
+      }],
+      ["/detections", async () => {
+        await page.keyboard.press("j");
+        await page.keyboard.press("x");
+        await page.getByText("1 selected").waitFor();
+      }],
+      ["/?from=-24h", async () => {
+        await page.locator("[data-brush-ready]").first().waitFor();
+        await page.locator(".brush").first().focus();
+        await page.keyboard.press("Shift+ArrowRight");
+        await page.locator(".brush-text").waitFor();
+      }],
+      ["/explore?from=-24h&q=status%3A4xx", async () => {
+        await page.locator("#query").fill("hots:a");
+        await page.locator(".query-fault").waitFor();
+        await page.getByText("+ Condition").click();
+        await page.locator(".column-choice summary").click();
+      }],
+      ["/live", async () => {
+        await page.keyboard.press("Space");
+        await page.locator(".live-paused").waitFor();
+      }],
+      ["/nowhere", async () => {}],
+      ["/users", async () => {}],
+    ];
+    for (const [path, act] of opened) {
+      await page.goto(base + path);
+      await listening(page);
+      await act();
+      await page.locator("main details").evaluateAll((all) =>
+        all.forEach((one) => one.setAttribute("open", ""))
+      );
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        assert.deepEqual(await axeFaults(page), [], `${path}, ${colorScheme}`);
+      }
+    }
+  });
+
+  await t.step("hide nothing that has the focus (2.4.11)", async () => {
+    await using tab = await dashboard.tab({
+      reducedMotion: "reduce",
+      viewport: { width: 1440, height: 500 },
+    });
+    const { page } = tab;
+    await dashboard.enter(page, "/health");
+    for (
+      const path of [
+        "/?from=-24h",
+        "/detections",
+        "/explore?from=-24h",
+        "/live",
+        `/ip/${dashboard.worst.src_ip}?from=-24h`,
+      ]
+    ) {
+      await page.goto(base + path);
+      await listening(page);
+      if (path === "/live") await page.keyboard.press("Space");
+      assert.deepEqual(await page.evaluate(hiddenByOthers), [], path);
+    }
+  });
 });
 
 const EMPTY = [
@@ -304,6 +462,43 @@ Deno.test(
     assert.ok(await page.getByText("does not answer").count() > 0);
   },
 );
+
+/** Elements of the page that something else covers wholly once they have the focus, from the first to the last and back. */
+function hiddenByOthers(): string[] {
+  const all = [...document.querySelectorAll<HTMLElement>(
+    "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']",
+  )].filter((one) => one.checkVisibility() && !one.matches(":disabled"));
+  const hidden: string[] = [];
+  for (const one of [...all, ...all.toReversed()]) {
+    one.focus();
+    if (document.activeElement !== one) continue;
+    // What is larger than the window is looked at where it is in it.
+    const { left, top, right, bottom } = one.getBoundingClientRect();
+    const [x0, y0] = [Math.max(0, left), Math.max(0, top)];
+    const width = Math.min(innerWidth, right) - x0;
+    const height = Math.min(innerHeight, bottom) - y0;
+    let over = "";
+    const seen = [[0.5, 0.5], [0.1, 0.2], [0.9, 0.2], [0.1, 0.8], [0.9, 0.8]]
+      .some(([x = 0, y = 0]) => {
+        const there = document.elementFromPoint(
+          x0 + width * x,
+          y0 + height * y,
+        );
+        over = there?.outerHTML.slice(0, 80) ?? "outside";
+        // A label or a row that takes the pointer in place of what it holds covers nothing.
+        return there !== null &&
+          (one.contains(there) || there.contains(one) ||
+            there.closest("label, .v, tr")?.contains(one) === true);
+      });
+    if (!seen) {
+      const where = `${left.toFixed(0)} ${top.toFixed(0)} ${
+        width.toFixed(0)
+      } x ${height.toFixed(0)}`;
+      hidden.push(`${one.outerHTML.slice(0, 120)} at ${where} under ${over}`);
+    }
+  }
+  return hidden;
+}
 
 function widthOf(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth);
