@@ -1,7 +1,7 @@
 /** One address: with which fingerprints and user agents it came, where it went, what was found. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql, typed } from "../../lib/sql.ts";
-import { ask, askOne } from "./ask.ts";
+import { ask, askEvents, askOne } from "./ask.ts";
 import type { TimeRange } from "./range.ts";
 
 /** An address in a range. */
@@ -121,7 +121,7 @@ export async function loadUsedUserAgents(
   ip: string,
   range: TimeRange,
 ): Promise<UserAgentRow[]> {
-  return await ask<UserAgentRow>(
+  return await askEvents<UserAgentRow>(
     db,
     sql`SELECT user_agent, toFloat64(count()) AS requests, 1 AS addresses FROM http_events
       WHERE src_ip = ${

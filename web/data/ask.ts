@@ -18,12 +18,30 @@ const LIMITS: QueryOptions = {
     compile_expressions: 0,
     compile_aggregate_expressions: 0,
     compile_sort_description: 0,
+    // Before the questions of the same page that read the requests themselves.
+    priority: 1,
+  },
+};
+
+/** Of questions to millions of requests: they let the short ones to the counters pass. */
+const EVENT_LIMITS: QueryOptions = {
+  ...LIMITS,
+  settings: {
+    ...LIMITS.settings,
+    priority: 2,
+    // At most so long before each block of some ten thousand rows, so that they end however many ask.
+    low_priority_query_wait_time_ms: 10,
   },
 };
 
 /** Rows of a SELECT under the limits of a page. */
 export function ask<Row>(db: Database, statement: Sql): Promise<Row[]> {
   return db.query<Row>(statement, LIMITS);
+}
+
+/** {@linkcode ask} for a SELECT that reads `http_events`. */
+export function askEvents<Row>(db: Database, statement: Sql): Promise<Row[]> {
+  return db.query<Row>(statement, EVENT_LIMITS);
 }
 
 /** The only row of an aggregate without GROUP BY. */

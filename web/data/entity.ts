@@ -7,7 +7,7 @@
 import type { Database } from "../../lib/clickhouse.ts";
 import { type Sql, sql, typed } from "../../lib/sql.ts";
 import { readNetwork } from "../query/fields.ts";
-import { ask, askOne, ipText, scoredIn } from "./ask.ts";
+import { ask, askEvents, askOne, ipText, scoredIn } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
 import { FOLDED_JA4, foldedFrom } from "./folds.ts";
 import { ASN_OF, COUNTRY_OF } from "./networks.ts";
@@ -277,7 +277,7 @@ export function loadPaths(
   host: string,
   range: TimeRange,
 ): Promise<PathRow[]> {
-  return ask<PathRow>(
+  return askEvents<PathRow>(
     db,
     sql`SELECT substring(url_path, 1, 2000) AS path, toFloat64(count()) AS requests,
         toFloat64(uniq(src_ip)) AS addresses,
@@ -296,7 +296,7 @@ export function loadEntityUserAgents(
   entity: Entity,
   range: TimeRange,
 ): Promise<UserAgentRow[]> {
-  return ask<UserAgentRow>(
+  return askEvents<UserAgentRow>(
     db,
     sql`SELECT user_agent, toFloat64(count()) AS requests, toFloat64(uniq(src_ip)) AS addresses
       FROM http_events

@@ -1,7 +1,7 @@
 /** One fingerprint: its lists, who sends it, under which names, and what is like it. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { ask, askOne, ipText } from "./ask.ts";
+import { ask, askEvents, askOne, ipText } from "./ask.ts";
 import type { UserAgentRow } from "./address.ts";
 import { ja4Parts } from "./ja4_decode.ts";
 import type { TimeRange } from "./range.ts";
@@ -308,9 +308,9 @@ export async function loadJa4Signals(
     readonly traffic: Promise<Traffic>;
   },
 ): Promise<Ja4Signals> {
-  const [shares, { ranks, of }, { requests, totals, anomalousShare }] =
+  const [[shares], { ranks, of }, { requests, totals, anomalousShare }] =
     await Promise.all([
-      askOne<
+      askEvents<
         Record<"n" | "http2" | "browser" | "cached" | "bare", number>
       >(
         db,

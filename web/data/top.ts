@@ -113,14 +113,18 @@ export async function loadTops(
 ): Promise<Tops> {
   const start = new Date(Math.floor(range.from.getTime() / 300_000) * 300_000);
   const { seen, scored } = SOURCE_OF[source];
+  const place = sql`multiIf(dimension = ${BY_JA4}, ${
+    rank(orders.fp)
+  }, dimension = ${BY_SOURCE}, ${rank(orders.ip)}, ${rank(orders.host)})`;
+  // Where the scores decide no place, lines are chosen before they meet them: 24, not one for each address.
+  const chosen = Object.values(orders).includes("anomalous")
+    ? sql``
+    : sql`ORDER BY dimension, ${place} DESC, requests DESC, ja4, source, http_host
+        LIMIT ${LINES} BY dimension`;
   const rows = await ask<Columns>(
     db,
     sql`WITH
-        multiIf(dimension = ${BY_JA4}, ${
-      rank(orders.fp)
-    }, dimension = ${BY_SOURCE}, ${rank(orders.ip)}, ${
-      rank(orders.host)
-    }) AS rank,
+        ${place} AS rank,
         multiIf(dimension = ${BY_JA4}, toString(ja4), dimension = ${BY_SOURCE}, toString(source),
           toString(http_host)) AS name
       SELECT dimension, name AS value, requests, scored, anomalous, asn, country,
@@ -142,6 +146,7 @@ export async function loadTops(
     } AS org
         FROM entity_5m WHERE bucket >= ${start} AND bucket < ${range.to}
         GROUP BY GROUPING SETS ((ja4), (${seen} AS source), (http_host)) HAVING requests > 0
+        ${chosen}
       )) AS seen
       LEFT JOIN (
         SELECT grouping(ja4, source, http_host) AS dimension, ja4 AS client_ja4, source, http_host,

@@ -1,7 +1,7 @@
 /** One User-Agent: which handshakes come with it, who sends it and where, and whether its claim holds. @module */
 import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { ask, askOne, ipText } from "./ask.ts";
+import { ask, askEvents, askOne, ipText } from "./ask.ts";
 import { UA_HASH_LENGTH } from "./paths.ts";
 import type { TimeRange } from "./range.ts";
 
@@ -111,7 +111,7 @@ export async function loadUserAgentUses(
   userAgent: string,
   range: TimeRange,
 ): Promise<{ ips: UseRow[]; hosts: UseRow[] }> {
-  const rows = await ask<UseRow & { kind: "ip" | "host" }>(
+  const rows = await askEvents<UseRow & { kind: "ip" | "host" }>(
     db,
     sql`SELECT if(grouping(src_ip, http_host) = 1, 'ip', 'host') AS kind,
         if(kind = 'ip', toString(src_ip), toString(http_host)) AS value, toFloat64(count()) AS requests
