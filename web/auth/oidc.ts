@@ -1,11 +1,18 @@
 /**
- * Logging in by an OpenID provider: the code flow with PKCE (RFC 7636), discovery, and the check of
- * the ID token against the provider's keys (OpenID Connect Core 1.0, section 3.1.3.7).
+ * Logging in by an OpenID provider: the code flow with PKCE (RFC 7636) and discovery. What the provider
+ * signs is checked in id_token.ts.
  *
  * @module
  */
 import { createToken, hashToken } from "../../lib/accounts.ts";
 import { messageOf } from "../../lib/errors.ts";
+import {
+  checkIdToken,
+  type Claims,
+  type Jwk,
+  OidcError,
+  textOf,
+} from "./id_token.ts";
 
 /** How the provider knows this dashboard. */
 export interface OidcOptions {
@@ -30,53 +37,14 @@ export interface Identity {
   readonly groups: readonly string[];
 }
 
-/** The provider's answer cannot be believed, or it gave none. The message is for the log. */
-export class OidcError extends Error {
-  override readonly name = "OidcError";
-}
-
 /** Milliseconds: for a request; that a login may take; that keys and addresses are kept; between two looks for new keys. */
 const REQUEST_MS = 10_000;
 const LOGIN_MS = 10 * 60_000;
 const KEEP_MS = 60 * 60_000;
 const KEYS_AGAIN_MS = 60_000;
-/** Seconds that clocks may differ. */
-const LEEWAY_S = 60;
 /** Logins under way, and bytes of an answer. */
 const PENDING_MAX = 1000;
 const ANSWER_MAX = 1 << 20;
-
-/** Signatures with a key of the provider's; `none` and those with a shared secret are not among them. */
-const ALGORITHMS: Readonly<
-  Record<
-    string,
-    {
-      readonly key: EcKeyImportParams | RsaHashedImportParams;
-      readonly verify: AlgorithmIdentifier | RsaPssParams | EcdsaParams;
-    }
-  >
-> = {
-  RS256: {
-    key: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
-    verify: "RSASSA-PKCS1-v1_5",
-  },
-  RS512: {
-    key: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-512" },
-    verify: "RSASSA-PKCS1-v1_5",
-  },
-  PS256: {
-    key: { name: "RSA-PSS", hash: "SHA-256" },
-    verify: { name: "RSA-PSS", saltLength: 32 },
-  },
-  ES256: {
-    key: { name: "ECDSA", namedCurve: "P-256" },
-    verify: { name: "ECDSA", hash: "SHA-256" },
-  },
-  ES384: {
-    key: { name: "ECDSA", namedCurve: "P-384" },
-    verify: { name: "ECDSA", hash: "SHA-384" },
-  },
-};
 
 interface Provider {
   readonly authorization_endpoint: string;
@@ -94,9 +62,6 @@ interface Pending {
   readonly next: string;
   readonly beganMs: number;
 }
-
-type Claims = Readonly<Record<string, unknown>>;
-type Jwk = JsonWebKey & { readonly kid?: string; readonly use?: string };
 
 export class Oidc {
   readonly options: OidcOptions;
@@ -200,10 +165,13 @@ export class Oidc {
         code_verifier: pending.verifier,
       }).toString(),
     });
-    const claims = await this.#check(
-      textOf(tokens["id_token"]),
-      pending.nonce,
-    );
+    const claims = await checkIdToken(textOf(tokens["id_token"]), {
+      issuer: this.options.issuer,
+      clientId,
+      nonce: pending.nonce,
+      nowMs: this.#nowMs(),
+      keysFor: (kid) => this.#keysFor(kid),
+    });
     const more = claims[this.options.groupsClaim] === undefined
       ? await this.#userInfo(provider, textOf(tokens["access_token"]), claims)
       : claims;
@@ -211,66 +179,6 @@ export class Oidc {
       identity: this.#identity({ ...more, ...claims }),
       next: pending.next,
     };
-  }
-
-  /** The claims of an ID token, if it is the provider's, for this dashboard, this login and this moment. */
-  async #check(token: string, nonce: string): Promise<Claims> {
-    const [head = "", body = "", signature = "", ...more] = token.split(".");
-    if (more.length > 0 || signature === "") {
-      throw new OidcError("The ID token is not a signed one");
-    }
-    const header = decodePart(head);
-    const algorithm = Object.hasOwn(ALGORITHMS, textOf(header["alg"]))
-      ? ALGORITHMS[textOf(header["alg"])]
-      : undefined;
-    if (algorithm === undefined) {
-      throw new OidcError(
-        `ID tokens signed by "${
-          textOf(header["alg"]).slice(0, 20)
-        }" are not taken`,
-      );
-    }
-    const kid = header["kid"];
-    let right = false;
-    for (const jwk of await this.#keysFor(kid)) {
-      right ||= await verifies(jwk, algorithm, `${head}.${body}`, signature);
-    }
-    if (!right) {
-      throw new OidcError("The ID token's signature is not the provider's");
-    }
-    const claims = decodePart(body);
-    const { issuer, clientId } = this.options;
-    const now = this.#nowMs() / 1000;
-    const audience = claims["aud"];
-    const party = claims["azp"];
-    const [expires, issued, before] = ["exp", "iat", "nbf"].map((name) =>
-      Number(claims[name])
-    ) as [number, number, number];
-    const faults = [
-      [claims["iss"] !== issuer, "is of another issuer"],
-      [
-        Array.isArray(audience)
-          ? !audience.includes(clientId)
-          : audience !== clientId,
-        "is for somebody else",
-      ],
-      [party !== undefined && party !== clientId, "is for another party"],
-      [
-        Array.isArray(audience) && audience.length > 1 && party !== clientId,
-        "does not say for whom of many it is",
-      ],
-      [!(expires > now - LEEWAY_S), "has expired"],
-      [!(issued < now + LEEWAY_S), "is of the future"],
-      [
-        claims["nbf"] !== undefined && !(before < now + LEEWAY_S),
-        "is not valid yet",
-      ],
-      [claims["nonce"] !== nonce, "is of another login"],
-      [textOf(claims["sub"]) === "", "names nobody"],
-    ] as const;
-    const fault = faults.find(([wrong]) => wrong);
-    if (fault !== undefined) throw new OidcError(`The ID token ${fault[1]}`);
-    return claims;
   }
 
   /** Claims that the ID token does not hold; nothing where the provider has no more. */
@@ -394,10 +302,6 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
 /** RFC 7636, section 4.2. */
 async function challengeOf(verifier: string): Promise<string> {
   const digest = await crypto.subtle.digest(
@@ -406,46 +310,4 @@ async function challengeOf(verifier: string): Promise<string> {
   );
   return new Uint8Array(digest)
     .toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function decodePart(text: string): Claims {
-  try {
-    const value: unknown = JSON.parse(
-      new TextDecoder().decode(
-        Uint8Array.fromBase64(text, { alphabet: "base64url" }),
-      ),
-    );
-    if (typeof value === "object" && value !== null) return value as Claims;
-  } catch {
-    // Said below.
-  }
-  throw new OidcError("The ID token cannot be read");
-}
-
-async function verifies(
-  jwk: Jwk,
-  algorithm: NonNullable<typeof ALGORITHMS[string]>,
-  signed: string,
-  signature: string,
-): Promise<boolean> {
-  try {
-    const { kty, n, e, crv, x, y } = jwk;
-    const key = await crypto.subtle.importKey(
-      "jwk",
-      kty === "RSA"
-        ? { kty, n, e } as JsonWebKey
-        : { kty, crv, x, y } as JsonWebKey,
-      algorithm.key,
-      false,
-      ["verify"],
-    );
-    return await crypto.subtle.verify(
-      algorithm.verify,
-      key,
-      Uint8Array.fromBase64(signature, { alphabet: "base64url" }),
-      new TextEncoder().encode(signed),
-    );
-  } catch {
-    return false; // a key of another kind
-  }
 }

@@ -3,7 +3,7 @@ import { messageOf } from "../../../../lib/errors.ts";
 import { AccountError } from "../../../auth/accounts.ts";
 import { audit } from "../../../auth/audit.ts";
 import { enter } from "../../../auth/enter.ts";
-import { OidcError } from "../../../auth/oidc.ts";
+import { OidcError } from "../../../auth/id_token.ts";
 import {
   giveLoginCookie,
   readLoginCookie,

@@ -1,7 +1,7 @@
 import { HttpError } from "fresh";
 import { messageOf } from "../../../../lib/errors.ts";
 import { nextPage } from "../../../auth/next_page.ts";
-import { OidcError } from "../../../auth/oidc.ts";
+import { OidcError } from "../../../auth/id_token.ts";
 import { giveLoginCookie, redirectUri } from "../../../auth/oidc_cookie.ts";
 import { define } from "../../../utils.ts";
 
