@@ -214,6 +214,19 @@ Deno.test("the dashboard", async (t) => {
     },
   );
 
+  await t.step("has browsers keep what its address changes with", async () => {
+    const html = await (await web.fetch("/login")).text();
+    const [, path = ""] = /href="(\/[^"]+\.css[^"]*)"/.exec(html) ?? [];
+    const response = await web.fetch(path.replaceAll("&amp;", "&"));
+    await response.body?.cancel();
+    assert.equal(response.status, 200, path);
+    assert.equal(
+      response.headers.get("cache-control"),
+      "private, max-age=31536000, immutable",
+    );
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+  });
+
   await t.step(
     "answers errors of the API with a problem document",
     async () => {
