@@ -172,6 +172,18 @@ Deno.test("the API", async (t) => {
       Object.values(paths).flatMap((one) => Object.keys(one)).length,
       ENDPOINTS.length,
     );
+    for (const [path, calls] of Object.entries(paths)) {
+      // OpenAPI 3.1, section 4.8.8.1: each part in braces is a parameter of the call.
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      assert.match(path, /^(?:\/(?:[\w.]+|\{\w+\}))+$/);
+      for (const { parameters } of Object.values(calls)) {
+        assert.deepEqual(
+          (parameters as { name: string; in: string }[])
+            .filter((one) => one.in === "path").map((one) => one.name),
+          inPath,
+        );
+      }
+    }
     const ids = Object.values(paths).flatMap((one) =>
       Object.values(one).map((call) => call["operationId"])
     );

@@ -8,7 +8,7 @@ import { SCHEMAS } from "./schemas.ts";
 export function openApi(server: string): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const endpoint of ENDPOINTS) {
-    const path = endpoint.path.replaceAll(/:(\w+)/g, "{$1}");
+    const path = endpoint.path.replaceAll(/:(\w+)\*?/g, "{$1}");
     (paths[path] ??= {})[endpoint.method.toLowerCase()] = operation(endpoint);
   }
   return {
@@ -85,8 +85,10 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
   }];
   return {
     operationId: `${method.toLowerCase()}${
-      path.slice("/api/v1".length).replaceAll(/[/:.]+(\w)/g, (_, first) =>
-        String(first).toUpperCase())
+      path.slice("/api/v1".length).replace("*", "").replaceAll(
+        /[/:.]+(\w)/g,
+        (_, first) => String(first).toUpperCase(),
+      )
     }`,
     summary,
     description: `Needs the permission "${permissionOf(path, method)}".`,
