@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { sql } from "../../lib/sql.ts";
 import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
-import { visit } from "../support/visit.ts";
+import { axeFaults, visit } from "../support/visit.ts";
 import { startWeb } from "../support/web.ts";
 
 Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
@@ -257,6 +257,21 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
         assert.equal(await waiting.count(), 0);
         if (javaScriptEnabled) await page.waitForURL(url);
         assert.deepEqual(tab.faults, []);
+      }
+      // As long as it is loading the page holds the rules too.
+      await using tab = await visit(dashboard.browser, served.base, {
+        reducedMotion: "reduce",
+      });
+      await tab.page.context().addCookies([{ name, value, url: served.base }]);
+      await tab.page.route(
+        /wait=1/,
+        (route) => route.fulfill({ status: 204 }),
+      );
+      await tab.page.goto(url);
+      await tab.page.getByText("Still loading").first().waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await tab.page.emulateMedia({ colorScheme });
+        assert.deepEqual(await axeFaults(tab.page), [], colorScheme);
       }
       await served.shutdown();
     },
