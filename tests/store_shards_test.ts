@@ -85,6 +85,8 @@ async function storeEvents(database: Database, count: number): Promise<void> {
     ja4CatalogColumns(catalog),
     catalog.length,
   );
+  // Otherwise each server would look at the new lists in its own time.
+  await database.command(sql`SYSTEM RELOAD DICTIONARY dict_folds`);
 }
 
 /** What detector and dashboard ask. */

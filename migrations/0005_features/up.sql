@@ -87,7 +87,8 @@ SELECT
     cityHash64(ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss, accept_encoding,
         accept_language) AS signature
 FROM {{db}}.http_events AS events
-LEFT JOIN {{db}}.ja4_folds AS folds ON folds.ja4 = events.ja4
+-- On shards the lists are on the first alone: it sends the others what it made of them.
+GLOBAL LEFT JOIN {{db}}.ja4_folds AS folds ON folds.ja4 = events.ja4
 WHERE match != 'tls_only'
 -- Beside so few rows as are joined here and below, spreading the requests over the threads' own tables costs more than it gains.
 SETTINGS join_algorithm = 'hash';

@@ -81,7 +81,8 @@ SELECT
     cityHash64(ua_family, ua_version, ua_os, kind, stable_order, tcp_signature, tcp_mss, accept_encoding,
         accept_language) AS signature
 FROM ja4.http_events AS events
-LEFT JOIN ja4.ja4_folds AS folds ON folds.ja4 = events.ja4
+ 
+GLOBAL LEFT JOIN ja4.ja4_folds AS folds ON folds.ja4 = events.ja4
 WHERE match != 'tls_only'
  
 SETTINGS join_algorithm = 'hash';
