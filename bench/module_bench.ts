@@ -286,9 +286,9 @@ async function measureLatency(bench: Bench): Promise<void> {
       await Deno.remove(socketPath).catch(() => {}); // it was not there
       const suffix = `reader_${state}_clients_${connections}`;
       printCpu(`module_cpu_${suffix}`, on, off);
-      for (const  of of["p50Us", "p99Us"] as const) {
-        const name = `module_latency_${of.slice(0, 3)}_${suffix}`;
-        printRatio({ name, unit: "us", of }, on, off);
+      for (const figure of ["p50Us", "p99Us"] as const) {
+        const name = `module_latency_${figure.slice(0, 3)}_${suffix}`;
+        printRatio({ name, unit: "us", of: figure }, on, off);
       }
     }
   }
