@@ -2,7 +2,7 @@
  * Each query of each page of the dashboard, on the data of two days (bench/store_data.ts): the pages
  * are fetched one after another through the whole application, and the server's own log says what
  * their queries took. One line a page: the slowest of its queries and how many there are; with
- * JA4_BENCH_VERBOSE=1 one line a query.
+ * JA4_BENCH_VERBOSE=1 one line a query. Then those panels that read the most of the counters, each by itself.
  *
  * `p95` is of the runs of that query, wall time; `cpu` the median of its CPU time.
  *
@@ -14,11 +14,20 @@ import type { Database } from "../lib/clickhouse.ts";
 import { invariant } from "../lib/invariant.ts";
 import { sql } from "../lib/sql.ts";
 import { startWeb } from "../tests/support/web.ts";
+import { quantile, timesOf } from "../tests/support/page_meter.ts";
+import { loadMembers } from "../web/data/entity.ts";
+import type { TimeRange } from "../web/data/range.ts";
+import { loadTops } from "../web/data/top.ts";
+import { loadTraffic } from "../web/data/traffic.ts";
 import { commandOf, commonIn, filledStore, LIMITS } from "./store_data.ts";
 
 const ROUNDS = 8;
+/** Of a panel by itself. */
+const PANEL_ROUNDS = 40;
 /** What a query may take, milliseconds (docs/store.md). */
 const TARGET_MS = 500;
+/** What a panel may take that reads the counters alone. */
+const COUNTERS_MS = 100;
 const COMMAND = commandOf("dashboard");
 const VERBOSE = Deno.env.get("JA4_BENCH_VERBOSE") === "1";
 
@@ -51,6 +60,43 @@ async function pages(database: Database, end: Date): Promise<string[]> {
     `/hosts/${common.host}?${day}`,
     "/health",
   ];
+}
+
+/** The panels whose queries read the most of `entity_5m`, while nothing else is asked. */
+async function benchPanels(
+  database: Database,
+  web: Database,
+  end: Date,
+): Promise<void> {
+  const { host } = await commonIn(database, end);
+  const range: TimeRange = {
+    from: new Date(end.getTime() - 86_400_000),
+    to: end,
+    stepS: 900,
+    label: "",
+    explicit: true,
+  };
+  const orders = { fp: "requests", ip: "requests", host: "requests" } as const;
+  const panels: Readonly<Record<string, () => Promise<unknown>>> = {
+    "tops of the Overview": () =>
+      loadTops(web, range, { orders, source: "ip" }),
+    "traffic of the Overview": () => loadTraffic(web, range),
+    "members of a host": () =>
+      loadMembers(web, { field: "host", value: host }, range),
+  };
+  for (const [name, load] of Object.entries(panels)) {
+    await load();
+    const times = await timesOf(PANEL_ROUNDS, load);
+    print({
+      name: `${name}, by itself`,
+      value: Math.round(quantile(times, 0.95)),
+      unit: "ms",
+      baseline: COUNTERS_MS,
+      ratio: Number((quantile(times, 0.95) / COUNTERS_MS).toFixed(2)),
+      p50: Math.round(quantile(times, 0.5)),
+      command: COMMAND,
+    });
+  }
 }
 
 async function queriesSince(
@@ -126,6 +172,7 @@ async function main(): Promise<void> {
       print({ name, ...line(query), runs: query.runs, text: query.text });
     }
   }
+  await benchPanels(database, web.db, filled.end);
 }
 
 function print(line: unknown): void {
