@@ -6,23 +6,20 @@
  */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import type { Database } from "../../lib/clickhouse.ts";
 import { sql } from "../../lib/sql.ts";
-import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+import {
+  listening,
+  startDashboard,
+  timeText,
+  WITH_BROWSER,
+} from "../support/journey.ts";
 import { axeFaults, visit } from "../support/visit.ts";
 import { startWeb } from "../support/web.ts";
 
 Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
   await using dashboard = await startDashboard();
   const { base, db, store, web, worst } = dashboard;
-  const requestsIn = async (from: string, to: string): Promise<number> => {
-    const [row] = await db.query<{ n: number }>(
-      sql`SELECT toUInt32(count()) AS n FROM http_events
-        WHERE ts >= ${new Date(from)} AND ts < ${new Date(
-        to,
-      )} AND match != 'tls_only'`,
-    );
-    return row?.n ?? 0;
-  };
 
   await t.step(
     "a stretch of the chart is the range: reload keeps its numbers, back restores",
@@ -55,8 +52,11 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
         searchParams.get(name) ?? ""
       );
       const within = await requestsShown(page);
-      assert.equal(within, await requestsIn(from, to));
       assert.ok(within > 0 && within < before);
+      const figures = await figuresShown(page);
+      assert.ok(figures.anomalous > 0 && figures.open > 0 && figures.ja4s > 1);
+      assert.deepEqual(figures, await figuresOfApi(page, { from, to }));
+      assert.deepEqual(figures, await figuresInSql(db, { from, to }));
       await page.reload();
       assert.equal(await requestsShown(page), within);
       // The numbers of the chart's table add up to the same.
@@ -103,6 +103,8 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
       const pick = async (value: string, action: string): Promise<void> => {
         const mark = page.locator(".v", { hasText: value }).first()
           .locator("a.pick");
+        // Before the menu listens the mark is a link to its page.
+        await listening(page);
         await mark.focus();
         await page.keyboard.press("Enter");
         await page.locator(".value-menu a").first().waitFor();
@@ -173,6 +175,7 @@ Deno.test("through the pages in a browser", WITH_BROWSER, async (t) => {
       });
       const { page } = tab;
       await dashboard.enter(page, `/ip/${worst.src_ip}?from=-12h`);
+      await listening(page);
       const value = page.locator("a.value[href^='/ja4/']").first();
       await value.click({ button: "right" });
       const menu = page.locator(".value-menu");
@@ -370,6 +373,89 @@ async function requestsShown(page: Page): Promise<number> {
   return Number(
     await page.locator(".kpis data").first().getAttribute("value"),
   );
+}
+
+/** The numbers of the tiles, from whichever side they are asked for. */
+interface Figures {
+  readonly requests: number;
+  readonly anomalous: number;
+  readonly open: number;
+  readonly ja4s: number;
+  readonly newJa4s: number;
+}
+
+interface Span {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** {@linkcode Figures} as they stand on the Overview. */
+async function figuresShown(page: Page): Promise<Figures> {
+  const tile = (title: string) =>
+    page.locator(".kpi", {
+      has: page.getByRole("heading", { name: title, exact: true }),
+    });
+  const [anomalous, open, ja4s, newJa4s] = await Promise.all([
+    tile("Anomalous share").locator(".kpi-aside span").getAttribute("title"),
+    tile("Open detections").locator("[data-live]").innerText(),
+    tile("JA4 seen").locator(".kpi-value").innerText(),
+    tile("JA4 seen").locator(".kpi-aside").innerText(),
+  ]);
+  return {
+    requests: await requestsShown(page),
+    anomalous: digitsOf(anomalous ?? ""),
+    open: digitsOf(open),
+    ja4s: digitsOf(ja4s),
+    newJa4s: digitsOf(newJa4s),
+  };
+}
+
+/** {@linkcode Figures} as the API tells them to who is logged in. */
+async function figuresOfApi(
+  page: Page,
+  { from, to }: Span,
+): Promise<Figures> {
+  const answer = await page.request.get(
+    new URL("/api/v1/overview", page.url()).href,
+    { params: { from, to } },
+  );
+  assert.equal(answer.status(), 200);
+  const told = await answer.json();
+  const all = Object.values<number>(told.classes);
+  assert.equal(all.reduce((sum, one) => sum + one, 0), told.requests);
+  return {
+    requests: told.requests,
+    anomalous: told.classes.anomalous,
+    open: told.detections.inbox,
+    ja4s: told.ja4s.seen,
+    newJa4s: told.ja4s.new,
+  };
+}
+
+/** {@linkcode Figures} counted from the raw rows, without the counters that the dashboard asks. */
+async function figuresInSql(db: Database, span: Span): Promise<Figures> {
+  const [from, to] = [new Date(span.from), new Date(span.to)];
+  const [row] = await db.query<Figures>(
+    // JA4s are counted in whole buckets of five minutes; a request is as anomalous as the hour of its client.
+    sql`WITH toDateTime(${from}) AS first, toDateTime(${to}) AS last,
+        (SELECT groupArray((http_host, toString(ja4), src_ip, window_start)) FROM scores FINAL
+          WHERE traffic_class = 'anomalous') AS bad
+      SELECT toUInt32(countIf(ts >= ${from} AND ts < ${to} AND match != 'tls_only')) AS requests,
+        toUInt32(countIf(ts >= ${from} AND ts < ${to} AND match != 'tls_only'
+          AND has(bad, (http_host, toString(ja4), src_ip, toStartOfHour(toDateTime(ts, 'UTC')))))) AS anomalous,
+        (SELECT toUInt32(count()) FROM detections_current WHERE state IN ('open', 'acknowledged')) AS open,
+        toUInt32(uniqExactIf(ja4, ja4 != '' AND ts >= toStartOfFiveMinutes(first))) AS ja4s,
+        toUInt32(uniqExactIf(ja4, ja4 != '' AND ts >= toStartOfFiveMinutes(first)
+          AND ja4 NOT IN (SELECT ja4 FROM http_events WHERE ts < ${from}))) AS newJa4s
+      FROM http_events WHERE ts < toStartOfFiveMinutes(last - INTERVAL 1 SECOND) + INTERVAL 5 MINUTE`,
+  );
+  assert(row !== undefined);
+  return row;
+}
+
+/** The number that a text begins with, its thousands apart or not. */
+function digitsOf(text: string): number {
+  return Number(/^\s*\d[\d\s]*/.exec(text)?.[0].replaceAll(/\s/g, ""));
 }
 
 /** Milliseconds of the range in a page's address. */
