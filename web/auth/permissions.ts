@@ -88,7 +88,7 @@ export const PERMISSIONS: Readonly<Record<string, Methods>> = {
   "/api/v1/events": { GET: "read" },
   "/api/v1/me": { GET: "read" },
 
-  "/": { GET: "read" },
+  "/": { GET: "read", POST: "triage" },
   "/search": { GET: "read" },
   "/detections": { GET: "read", POST: "triage" },
   "/detections/:id": { GET: "read", POST: "triage" },

@@ -17,6 +17,7 @@ import type { ClaimRow } from "../data/user_agents.ts";
 import type { LiveNumbers } from "../live_query.ts";
 import { CampaignsPanel } from "./campaigns_panel.tsx";
 import { ClaimsPanel } from "./claims_panel.tsx";
+import { Done } from "./done_notice.tsx";
 import { compact } from "./format.ts";
 import { KpiStrip } from "./kpi_strip.tsx";
 import { NeedsAttention } from "./needs_attention.tsx";
@@ -75,6 +76,7 @@ export function Overview(data: OverviewData): VNode {
           )
           : null}
       </div>
+      <Done />
       <KpiStrip {...data} />
       <div class="grid">
         <TrafficPanel

@@ -29,6 +29,9 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "2": "false_positive",
   "3": "benign_bot",
 };
+/** Keys of a list that has nothing to tick and no panel beside it; of those, what stands below it. */
+const BRIEF = new Set(["j", "k", "o", "u", ...Object.keys(ACTIONS)]);
+const BRIEF_HINTS = new Set(["j k", "Enter", "e", "s"]);
 /** Class of the page while the panel beside the list is put away. */
 const NO_PREVIEW = "no-preview";
 /** Milliseconds for which the cursor rests before the panel follows it. */
@@ -36,9 +39,12 @@ const FOLLOW_MS = 80;
 
 /**
  * Keys for the list of detections that the server has rendered: the cursor is the focused row, the
- * selection its checkboxes, an action the button of the form. Shows what the keys are.
+ * selection its checkboxes, an action the button of the form. Shows what the keys are. A `brief` list
+ * is of a few rows without boxes to tick: an action is for the row of the cursor.
  */
-export default function ListKeys({ form }: { form: string }): VNode {
+export default function ListKeys(
+  { form, brief = false }: { form: string; brief?: boolean },
+): VNode {
   const off = useSignal(false);
   const selected = useSignal(0);
   const ready = useSignal(false);
@@ -53,6 +59,7 @@ export default function ListKeys({ form }: { form: string }): VNode {
     let star = false;
     const onKey = (event: KeyboardEvent): void => {
       if (off.value || isTyping(event)) return;
+      if (brief && !BRIEF.has(event.key)) return;
       if (star) selectMany(list, event.key);
       else handleKey(event, list);
       if (star) event.preventDefault();
@@ -109,11 +116,15 @@ export default function ListKeys({ form }: { form: string }): VNode {
       {selected.value > 0
         ? <span class="keys-selected">{selected.value} selected</span>
         : null}
-      {off.value ? null : HINTS.map(([key, what]) => (
-        <span key={key}>
-          <kbd>{key}</kbd> {what}
-        </span>
-      ))}
+      {off.value
+        ? null
+        : HINTS.map(([key, what]) =>
+          brief && !BRIEF_HINTS.has(key) ? null : (
+            <span key={key}>
+              <kbd>{key}</kbd> {what}
+            </span>
+          )
+        )}
       <button type="button" class="link" onClick={toggle}>
         {off.value ? "Turn keys on" : "Turn keys off"}
       </button>
@@ -127,7 +138,7 @@ function rowsOf(list: HTMLElement): HTMLAnchorElement[] {
 
 /** Index of the row that holds the focus, -1 if none does. */
 function cursorOf(list: HTMLElement): number {
-  const row = document.activeElement?.closest("tr");
+  const row = document.activeElement?.closest("tr, li");
   return row === null || row === undefined
     ? -1
     : rowsOf(list).findIndex((link) => row.contains(link));
@@ -162,7 +173,10 @@ function handleKey(event: KeyboardEvent, list: HTMLFormElement): void {
     document.getElementById("note")?.showPopover();
     document.querySelector<HTMLElement>("#note textarea")?.focus();
   } else if (event.key === "u") {
-    document.querySelector<HTMLElement>("button[name=undo]")?.click();
+    const undo = document.querySelector<HTMLElement>("button[name=undo]");
+    if (undo === null) return;
+    sessionStorage.setItem(PLACE, String(at));
+    undo.click();
   } else if (event.key === "Escape") selectMany(list, "n");
   else if (action !== undefined) act(list, rows[at], action);
   else return;
@@ -229,7 +243,7 @@ async function showPreview(id: string): Promise<void> {
 }
 
 function boxOf(link: Element | undefined): HTMLInputElement | null {
-  return link?.closest("tr")?.querySelector("input[name=id]") ?? null;
+  return link?.closest("tr, li")?.querySelector("input[name=id]") ?? null;
 }
 
 function toggleRow(link: Element | undefined): void {
@@ -251,6 +265,10 @@ function act(
     `button[name=action]:is([value=${action}]${given})`,
   );
   if (button === null) return;
+  // Boxes that nobody sees hold nobody's choice: one may be left from a page that one came back to.
+  for (const box of list.querySelectorAll<HTMLInputElement>("[name=id]")) {
+    if (box.hidden) box.checked = false;
+  }
   if (list.querySelector(":is([name=id], [name=all]):checked") === null) {
     const box = boxOf(link);
     if (box === null) return;

@@ -20,7 +20,9 @@ import {
   type TopOrder,
 } from "../data/top.ts";
 import { loadTraffic } from "../data/traffic.ts";
+import { triagePost } from "../data/triage_post.ts";
 import { loadClaims } from "../data/user_agents.ts";
+import { readForm } from "../form.ts";
 import { define } from "../utils.ts";
 
 export const handler = define.handlers({
@@ -58,6 +60,11 @@ export const handler = define.handlers({
       source,
       ...panels,
     });
+  },
+
+  /** What the keys of "Needs attention" do. */
+  async POST(ctx) {
+    return await triagePost(ctx, await readForm(ctx.req));
   },
 });
 
