@@ -154,10 +154,6 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
       // Severities are told apart without colour: by glyph and word.
       assert.ok(await page.locator(".attention svg[aria-label]").count() > 0);
       // Text spacing of WCAG 1.4.12: no line of a card is cut off below.
-      await page.addStyleTag({
-        content:
-          "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }",
-      }).catch(() => {/* the policy forbids it: set below */});
       await page.evaluate(() => {
         const sheet = new CSSStyleSheet();
         sheet.replaceSync(
@@ -166,6 +162,15 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
         document.adoptedStyleSheets = [sheet];
       });
       assert.equal(await widthOf(page), 720);
+      assert.deepEqual(await page.evaluate(cutBelow), []);
+      // Who asks for less motion gets none, neither now nor when something changes.
+      for (const path of ["/?from=-24h", "/live"]) {
+        await page.goto(base + path);
+        assert.deepEqual(await page.evaluate(moving), [], path);
+        await page.emulateMedia({ reducedMotion: "no-preference" });
+        assert.notDeepEqual(await page.evaluate(moving), [], path);
+        await page.emulateMedia({ reducedMotion: "reduce" });
+      }
       await page.goto(`${base}${pages[4]?.[0]}`);
       await page.emulateMedia({ media: "print", forcedColors: "none" });
       assert.ok(await page.getByRole("heading", { level: 1 }).isVisible());
@@ -507,3 +512,23 @@ function widthOf(page: Page): Promise<number> {
 /** Requests of a batch that are timed, and batches. */
 const ROUNDS = 5;
 const BATCHES = 4;
+
+/** Runs in the page. Elements whose text goes on below their lower edge, where it is not seen. */
+function cutBelow(): string[] {
+  return [...document.querySelectorAll<HTMLElement>(".main *")].filter((one) =>
+    one.checkVisibility() && one.innerText?.trim() !== "" &&
+    one.clientHeight > 1 && one.scrollHeight > one.clientHeight + 1 &&
+    ["hidden", "clip"].includes(getComputedStyle(one).overflowY)
+  ).map((one) => `${one.className}: ${one.innerText.slice(0, 40)}`);
+}
+
+/** Runs in the page. Elements that move, or would when a property changes. */
+function moving(): string[] {
+  const lasts = (durations: string): boolean =>
+    durations.split(",").some((one) => parseFloat(one) > 0);
+  return [...document.querySelectorAll("*")].filter((one) => {
+    const style = getComputedStyle(one);
+    return lasts(style.transitionDuration) ||
+      style.animationName !== "none" && lasts(style.animationDuration);
+  }).map((one) => one.outerHTML.slice(0, 80));
+}
