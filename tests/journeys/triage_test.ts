@@ -52,7 +52,7 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
       await dashboard.enter(page, "/detections");
       const rows = page.locator("a[data-row]");
       const ids = await rows.evaluateAll((links) =>
-        links.slice(0, 3).map((link) => link.getAttribute("data-row"))
+        links.slice(0, 4).map((link) => link.getAttribute("data-row"))
       );
       await listening(page);
       // One of the two is acknowledged: that is what undoing has to bring back.
@@ -62,7 +62,10 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
       assert.equal(await inState("acknowledged"), 1);
       await page.goto(`${base}/detections`);
       await listening(page);
-      for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+      for (const [key, row] of [["j", 0], ["x", 0], ["j", 1], ["x", 1]]) {
+        await page.keyboard.press(String(key));
+        assert.equal(await focusedRow(page), ids[Number(row)], `after ${key}`);
+      }
       await page.getByText("2 selected").waitFor();
       await page.keyboard.press("e");
       await page.getByRole("status").filter({
@@ -76,6 +79,11 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
         document.activeElement?.hasAttribute("data-row")
       );
       await listening(page);
+      assert.equal(await focusedRow(page), ids[3], "after e");
+      assert.match(
+        await page.locator(".notice.done[role=status] > span").innerText(),
+        /^2 detections archived\.$/,
+      );
       await page.keyboard.press("u");
       await page.getByRole("status").filter({
         hasText: "2 detections as before",
@@ -96,8 +104,20 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
       const { page } = tab;
       await dashboard.enter(page, "/detections");
       await listening(page);
+      // Keys that leave the page as it is leave the hands in the list.
       const press = async (...keys: string[]): Promise<void> => {
-        for (const key of keys) await page.keyboard.press(key);
+        for (const key of keys) {
+          await page.keyboard.press(key);
+          if (key === "2" || key === "u") continue;
+          assert.ok(
+            await page.evaluate(() =>
+              document.querySelector(
+                ":is(table, .preview, #note) :focus",
+              ) !== null
+            ),
+            `the focus is lost after ${key}`,
+          );
+        }
       };
       const ticked = (): Promise<number> =>
         page.locator("input[name=id]:checked").count();
@@ -397,6 +417,13 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
     },
   );
 });
+
+/** The detection whose row has the focus; null where the focus is elsewhere. */
+async function focusedRow(page: Page): Promise<string | null> {
+  return await page.evaluate(() =>
+    document.activeElement?.getAttribute("data-row") ?? null
+  );
+}
 
 /** The statement that "Copy SQL" copies. */
 async function statement(page: Page): Promise<string> {
