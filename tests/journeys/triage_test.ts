@@ -88,6 +88,9 @@ Deno.test("triage in a browser", WITH_BROWSER, async (t) => {
       await page.getByRole("status").filter({
         hasText: "2 detections as before",
       }).waitFor();
+      await page.waitForFunction(() =>
+        document.activeElement?.hasAttribute("data-row")
+      );
       assert.equal(await inState("archived"), 0);
       assert.equal(await inState("acknowledged"), 1);
       assert.equal(await rows.first().getAttribute("data-row"), ids[0]);
