@@ -13,6 +13,9 @@ import {
   listening,
   startDashboard,
 } from "../tests/support/journey.ts";
+import { startStore } from "../tests/support/store.ts";
+import { visit } from "../tests/support/visit.ts";
+import { startWeb } from "../tests/support/web.ts";
 import { userAgentHash } from "../web/data/paths.ts";
 
 const FOLDER = new URL("../docs/images/", import.meta.url);
@@ -70,9 +73,16 @@ if (import.meta.main) {
     ["audit", "/audit"],
     ["help", "/help"],
     ["api", "/docs/api"],
+    ["problem", "/problems/precondition-failed"],
   ];
   await Deno.mkdir(FOLDER, { recursive: true });
   await shoot(dashboard, pages);
+  await shootEntry(dashboard);
+}
+
+/** Whether the command line asks for a picture. */
+function isWanted(name: string): boolean {
+  return Deno.args.length === 0 || Deno.args.includes(name);
 }
 
 /** Pictures of pages in both themes and both sizes; of those that the command line names, if it names any. */
@@ -80,9 +90,7 @@ async function shoot(
   { base, tab: newTab, enter }: Dashboard,
   pages: readonly (readonly [name: string, path: string])[],
 ): Promise<void> {
-  const wanted = pages.filter(([name]) =>
-    Deno.args.length === 0 || Deno.args.includes(name)
-  );
+  const wanted = pages.filter(([name]) => isWanted(name));
   for (const theme of ["light", "dark"] as const) {
     for (const viewport of SIZES) {
       await using tab = await newTab({ colorScheme: theme, viewport });
@@ -100,4 +108,33 @@ async function shoot(
       }
     }
   }
+}
+
+/** Pictures of what is seen before one is logged in; the first account is made where there is none. */
+async function shootEntry({ base, browser }: Dashboard): Promise<void> {
+  await using store = await startStore();
+  await using empty = await startWeb(store, {}, { accounts: false });
+  const fresh = empty.serve();
+  const token = await empty.services.firstAdmin.offer() ?? "";
+  const pages = [
+    ["login", base, "/login"],
+    ["setup", fresh.base, `/setup?token=${token}`],
+  ] as const;
+  for (const [name, server, path] of pages) {
+    if (!isWanted(name)) continue;
+    for (const colorScheme of ["light", "dark"] as const) {
+      for (const viewport of SIZES) {
+        await using tab = await visit(browser, server, {
+          colorScheme,
+          viewport,
+        });
+        const answer = await tab.page.goto(server + path);
+        if (answer?.status() !== 200) {
+          throw new Error(`${name} answered ${answer?.status()}`);
+        }
+        await save(tab.page, `${name}-${colorScheme}-${viewport.width}`);
+      }
+    }
+  }
+  await fresh.shutdown();
 }
