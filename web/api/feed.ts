@@ -11,6 +11,9 @@ import { apiEntry } from "./list_entries.ts";
 /** Pattern of the route; a key in its address counts there alone. */
 export const FEED_ROUTE = "/api/v1/lists/:id";
 
+/** What a line may be: nothing that was written past the checks of forms makes a line of its own. */
+const ADDRESS = /^[\da-f.:]+(?:\/\d+)?$/i;
+
 export interface FeedName {
   readonly list: ListName;
   readonly format: "txt" | "json";
@@ -34,8 +37,9 @@ export function answerFeed(
   const own = entries.filter((one) => one.list === list);
   const text = format === "json"
     ? JSON.stringify({ list, data: own.map(apiEntry) })
-    : own.filter(({ kind }) => kind === "ip" || kind === "network")
-      .map(({ value }) => `${value}\n`).toSorted().join("");
+    : own.filter(({ kind, value }) =>
+      (kind === "ip" || kind === "network") && ADDRESS.test(value)
+    ).map(({ value }) => `${value}\n`).toSorted().join("");
   const digest = createHash("sha256").update(text).digest("hex");
   const headers = {
     etag: `"${digest.slice(0, 20)}"`,
