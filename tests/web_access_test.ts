@@ -180,6 +180,9 @@ Deno.test("the dashboard", async (t) => {
           "/api/v1/me",
           "/healthz",
           "/api/v1/x",
+          "/audit/export?format=csv",
+          "/api/v1/events",
+          "/problems/forbidden",
         ]
       ) {
         const response = await web.fetch(path, { headers: { cookie } });
@@ -202,7 +205,10 @@ Deno.test("the dashboard", async (t) => {
           "referrer-policy": "same-origin",
           "cross-origin-opener-policy": "same-origin",
           "cross-origin-resource-policy": "same-origin",
-          "cache-control": "no-store",
+          // A proxy that compresses a stream holds it back.
+          "cache-control": path === "/api/v1/events"
+            ? "no-store, no-transform"
+            : "no-store",
         };
         for (const [name, value] of Object.entries(expected)) {
           assert.equal(headers[name], value, `${path} ${name}`);

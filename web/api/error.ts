@@ -2,18 +2,23 @@
 
 /** Kinds of problems; each has its page at /problems/KIND. */
 export const PROBLEMS = {
-  validation: "The request does not fit its description; errors says where.",
+  validation:
+    "The request does not fit its description (/docs/api); errors says where.",
   "query-syntax":
     "The query cannot be read; position and hint say where and what may be meant.",
-  unauthenticated: "No valid token or session came with the request.",
-  forbidden: "The role, or the token's scopes, do not allow it.",
-  "not-found": "There is nothing of that name.",
-  conflict: "What is asked for does not fit what is there.",
+  unauthenticated:
+    "No valid token or session came with the request; tokens are made in Settings and sent as Authorization: Bearer.",
+  forbidden:
+    "The role, or the token's scopes, do not allow it; an administrator gives roles, a token is made anew for other scopes.",
+  "not-found": "There is nothing of that name, or no longer.",
+  conflict:
+    "What is asked for does not fit what is there, and nothing was changed; look at it again.",
   "precondition-failed":
-    "It has changed since the version that If-Match names was read.",
+    "It has changed since the version that If-Match names was read, and was left so; read it again and send the new ETag.",
   "too-many-requests": "Wait as long as Retry-After says.",
   "query-timeout": "The database took too long; a shorter range may help.",
-  "storage-unavailable": "The database does not answer.",
+  "storage-unavailable":
+    "The database does not answer; try again in some seconds. System health says since when.",
   error: "A fault of the dashboard; its log has the details under instance.",
 } as const;
 export type ProblemKind = keyof typeof PROBLEMS;

@@ -102,7 +102,7 @@ export default define.page<typeof handler>(({ data }) => (
         <Field label="Name">
           <input class="input" name="name" required maxLength={80} />
         </Field>
-        <fieldset class="choice">
+        <fieldset class="choice column">
           <legend>It may</legend>
           {data.scopes.map((scope) => (
             <label key={scope}>

@@ -97,6 +97,7 @@ export default define.page<typeof handler>(({ data }) => (
           {
             head: "Login",
             names: true,
+            class: "nowrap",
             cell: (row) => (
               <a href={`/users/${encodeURIComponent(row.login)}`}>
                 {row.login}
@@ -105,6 +106,7 @@ export default define.page<typeof handler>(({ data }) => (
           },
           {
             head: "Name",
+            class: "nowrap",
             cell: (row) =>
               row.display_name,
           },
