@@ -132,7 +132,11 @@ export default define.page<typeof handler>(({ data }) => (
                 : "password and code",
           },
           { head: "Sessions", num: true, cell: (row) => count(row.sessions) },
-          { head: "Last seen", cell: (row) => <When seconds={row.seen_at} /> },
+          {
+            head: "Last seen",
+            class: "nowrap",
+            cell: (row) => <When seconds={row.seen_at} />,
+          },
         ]}
       />
     </Card>
