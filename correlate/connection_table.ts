@@ -64,9 +64,8 @@ export class ConnectionTable {
 
   readonly #head: (HelloHead | undefined)[];
   readonly #arena = new TextArena();
-  /** Where the facts are, and their length. */
+  /** Where the facts are. */
   readonly #facts: Int32Array;
-  readonly #factsBytes: Uint32Array;
   /** Connection of the web server that owns the entry, or {@linkcode NO_CONN}. */
   readonly #conn: Float64Array;
   /** Milliseconds of the caller's clock, modulo 2^32. */
@@ -101,7 +100,6 @@ export class ConnectionTable {
     this.#head = new Array<HelloHead | undefined>(entriesMax);
     this.#head.fill(undefined);
     this.#facts = new Int32Array(entriesMax);
-    this.#factsBytes = new Uint32Array(entriesMax);
     this.#conn = new Float64Array(entriesMax);
     this.#touched = new Uint32Array(entriesMax);
     this.#activity = new Int32Array(entriesMax);
@@ -146,10 +144,7 @@ export class ConnectionTable {
 
   /** All of an entry that is held. */
   hello(entry: number): Hello {
-    const facts = this.#arena.read(
-      this.#facts[entry] ?? NONE,
-      this.#factsBytes[entry] ?? 0,
-    );
+    const facts = this.#arena.read(this.#facts[entry] ?? NONE);
     const head = this.head(entry);
     // Named, as a spread is several times slower.
     return {
@@ -339,7 +334,6 @@ export class ConnectionTable {
   #setHello(entry: number, head: HelloHead, facts: Uint8Array): void {
     this.#head[entry] = head;
     this.#facts[entry] = this.#arena.store(facts);
-    this.#factsBytes[entry] = facts.length;
   }
 
   #append(entry: number, state: State, nowMs: number): void {

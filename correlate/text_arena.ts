@@ -14,7 +14,7 @@ const decoder = new TextDecoder();
 /** See the module's comment. The caller bounds how much it stores. */
 export class TextArena {
   readonly #pages: Uint8Array[] = [];
-  /** The next block of a text, or of the list of free ones. */
+  /** The next block of a text, or of the list of free ones; of a text's last block ~bytes that it holds there. */
   #next = new Int32Array();
   #free = NONE;
   #scratch: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
@@ -43,36 +43,35 @@ export class TextArena {
       }
       last = block;
     }
-    this.#next[last] = NONE;
+    this.#next[last] = ~(text.length - (blocks - 1) * BLOCK_BYTES);
     this.#write(run, at === 0 ? text : text.subarray(at));
     return first;
   }
 
-  /** The text of `length` bytes whose first block is `first`. */
-  read(first: number, length: number): string {
+  /** The text whose first block is `first`. */
+  read(first: number): string {
     let at = 0;
-    for (let block = first; at < length;) {
+    for (let block = first; block >= 0;) {
       // Blocks that follow each other are read together: mostly all of them.
       const run = block;
-      let size = BLOCK_BYTES;
+      let size = 0;
       let next = this.#next[block] ?? NONE;
-      while (
-        at + size < length && next === block + 1 && next % PAGE_BLOCKS !== 0
-      ) {
+      while (next === block + 1 && next % PAGE_BLOCKS !== 0) {
+        size += BLOCK_BYTES;
         block = next;
         next = this.#next[block] ?? NONE;
-        size += BLOCK_BYTES;
       }
+      size += next >= 0 ? BLOCK_BYTES : ~next;
       const start = run % PAGE_BLOCKS * BLOCK_BYTES;
       const part = this.#pages[run / PAGE_BLOCKS | 0]
-        ?.subarray(start, start + Math.min(size, length - at));
+        ?.subarray(start, start + size);
       if (part === undefined) break;
-      if (part.length === length) return decoder.decode(part);
-      if (length > this.#scratch.length) {
-        this.#scratch = grown(this.#scratch, length);
+      if (at === 0 && next < 0) return decoder.decode(part);
+      if (at + size > this.#scratch.length) {
+        this.#scratch = grown(this.#scratch, at + size);
       }
       this.#scratch.set(part, at);
-      at += part.length;
+      at += size;
       block = next;
     }
     return decoder.decode(this.#scratch.subarray(0, at));
@@ -82,7 +81,7 @@ export class TextArena {
   release(first: number): void {
     if (first === NONE) return;
     let last = first;
-    for (let next; (next = this.#next[last] ?? NONE) !== NONE;) last = next;
+    for (let next; (next = this.#next[last] ?? NONE) >= 0;) last = next;
     this.#next[last] = this.#free;
     this.#free = first;
   }
