@@ -13,7 +13,7 @@ import type { LiveRow } from "../../web/live.ts";
 import { LiveHub } from "../../web/live_hub.ts";
 import { askLive } from "../../web/live_query.ts";
 import { BATCH_MAX } from "../../web/live_tail.ts";
-import { startDashboard, timeText, WITH_BROWSER } from "../support/journey.ts";
+import { insertNow, startDashboard, WITH_BROWSER } from "../support/journey.ts";
 import { visit } from "../support/visit.ts";
 import { startWeb } from "../support/web.ts";
 
@@ -43,7 +43,7 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
     async () => {
       for (let second = 0; second < SECONDS; second++) {
         const startMs = performance.now();
-        await insert(db, PER_SECOND, `s${second}`);
+        await insertNow(db, PER_SECOND, `s${second}`);
         const restMs = 1000 - (performance.now() - startMs);
         await new Promise((resolve) =>
           setTimeout(resolve, Math.max(0, restMs))
@@ -68,7 +68,7 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
       await page.locator(".live-paused").waitFor();
       const first = await page.locator(".live-box tbody tr").first()
         .innerText();
-      await insert(db, 40, "paused");
+      await insertNow(db, 40, "paused");
       await counted(page, "waiting", 40);
       assert.equal(
         await page.locator(".live-box tbody tr").first().innerText(),
@@ -93,8 +93,8 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
     await page.locator("#query").fill("path:/odd/*");
     await page.getByRole("button", { name: "Filter", exact: true }).click();
     const before = await numberOf(page, "filtered");
-    await insert(db, 10, "odd");
-    await insert(db, 10, "even");
+    await insertNow(db, 10, "odd");
+    await insertNow(db, 10, "even");
     await counted(page, "filtered", before + 10);
     assert.equal(await page.locator(".live-box tbody tr").count(), 10);
     assert.match(page.url(), /q=path/);
@@ -112,7 +112,7 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
       await other.goto(`${base}/live`, { timeout: 15_000 });
     }
     const before = await numberOf(others[6] ?? page, "received");
-    await insert(db, 25, "tabs");
+    await insertNow(db, 25, "tabs");
     for (const other of others) {
       await eventually(
         "the other tabs",
@@ -156,7 +156,7 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
       await other.page.locator(".live-mark:not(.is-bad)").first().waitFor();
       const there = await numberOf(other.page, "received");
       await eventually("new requests", async () => {
-        await insert(db, 1, "after");
+        await insertNow(db, 1, "after");
         return await numberOf(other.page, "received") > there;
       });
       await next.shutdown();
@@ -227,7 +227,7 @@ Deno.test("Live in a browser", WITH_BROWSER, async (t) => {
       timeout: 20_000,
     });
     const before = await numberOf(page, "received");
-    await insert(db, 5, "again");
+    await insertNow(db, 5, "again");
     await eventually(
       "new requests",
       async () => await numberOf(page, "received") >= before + 5,
@@ -260,41 +260,16 @@ function generated(stored: number, count: number): LiveRow[] {
   }));
 }
 
-/** Stores requests of now. */
-async function insert(
-  db: Database,
-  count: number,
-  name: string,
-): Promise<void> {
-  const nowMs = Date.now();
-  await db.insertRows(
-    "http_events",
-    Array.from({ length: count }, (_, index) => ({
-      ts: timeText(nowMs),
-      event_id: crypto.randomUUID(),
-      sensor: "live",
-      match: "none",
-      src_ip: "192.0.2.1",
-      client_ip: "192.0.2.1",
-      http_method: "GET",
-      http_host: "live.example.com",
-      url_path: `/${name}/${index}`,
-      status_code: 200,
-      user_agent: "live/1.0",
-    })),
-  );
-}
-
 /**
  * Stores requests until the page has received one: those from before its stream was read are no news. Then one
  * more, behind which all that were stored have been counted. Returns how many have.
  */
 async function reading(page: Page, db: Database): Promise<number> {
   await eventually("the stream", async () => {
-    await insert(db, 1, "first");
+    await insertNow(db, 1, "first");
     return await numberOf(page, "received") > 0;
   });
-  await insert(db, 1, "last");
+  await insertNow(db, 1, "last");
   await page.locator(".live-box tbody tr", { hasText: "/last/" }).first()
     .waitFor();
   return await numberOf(page, "received");

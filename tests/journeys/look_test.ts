@@ -10,9 +10,11 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { sql } from "../../lib/sql.ts";
+import { eventually } from "../../lib/testing.ts";
 import { userAgentHash } from "../../web/data/paths.ts";
 import {
   type Dashboard,
+  insertNow,
   listening,
   startDashboard,
   WITH_BROWSER,
@@ -382,6 +384,7 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
         await page.locator(".live-paused").waitFor();
       }],
       ["/nowhere", async () => {}],
+      ["/problems/query-syntax", async () => {}],
       ["/users", async () => {}],
     ];
     for (const [path, act] of opened) {
@@ -416,7 +419,14 @@ Deno.test("the look of the pages", WITH_BROWSER, async (t) => {
     ) {
       await page.goto(base + path);
       await listening(page);
-      if (path === "/live") await page.keyboard.press("Space");
+      if (path === "/live") {
+        // Enough that some are beyond the edge of the box.
+        await eventually("rows", async () => {
+          await insertNow(dashboard.db, 40, "rows");
+          return await page.locator(".live-box tbody tr").count() >= 40;
+        });
+        await page.keyboard.press("Space");
+      }
       assert.deepEqual(await page.evaluate(hiddenByOthers), [], path);
     }
   });

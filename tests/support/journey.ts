@@ -121,6 +121,31 @@ export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }
 
+/** Stores requests of now, each with a path of `/NAME/0` and up. */
+export async function insertNow(
+  db: Database,
+  count: number,
+  name: string,
+): Promise<void> {
+  const nowMs = Date.now();
+  await db.insertRows(
+    "http_events",
+    Array.from({ length: count }, (_, index) => ({
+      ts: timeText(nowMs),
+      event_id: crypto.randomUUID(),
+      sensor: "live",
+      match: "none",
+      src_ip: "192.0.2.1",
+      client_ip: "192.0.2.1",
+      http_method: "GET",
+      http_host: "live.example.com",
+      url_path: `/${name}/${index}`,
+      status_code: 200,
+      user_agent: "live/1.0",
+    })),
+  );
+}
+
 /** Waits until every island of the page that takes keys or text listens to them. */
 export async function listening(page: Page): Promise<void> {
   await page.locator("[data-listens=yes]").first().waitFor({
