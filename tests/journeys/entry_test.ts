@@ -5,13 +5,14 @@
  * J1 and J15 of docs/dashboard.md.
  */
 import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
 import { exists, freePort, temporaryFolder } from "../../lib/testing.ts";
 import { NetworkSet } from "../../lib/ip_filter.ts";
 import { startBrowser } from "../support/browser.ts";
 import { chord, WITH_BROWSER } from "../support/journey.ts";
 import { startStore } from "../support/store.ts";
 import { makeServerCertificate } from "../support/tls.ts";
-import { visit } from "../support/visit.ts";
+import { axeFaults, visit } from "../support/visit.ts";
 import { PASSWORD, startWeb } from "../support/web.ts";
 
 const NGINX = "/usr/sbin/nginx";
@@ -27,6 +28,7 @@ Deno.test("the first account, and logging out", WITH_BROWSER, async () => {
     await page.goto(
       `${base}/setup?token=${await web.services.firstAdmin.offer()}`,
     );
+    await assertAccessible(page);
     await page.getByLabel("Login").fill("root");
     await page.getByLabel("Password, 12").fill(PASSWORD);
     await page.getByLabel("Password again").fill(PASSWORD);
@@ -48,6 +50,7 @@ Deno.test("the first account, and logging out", WITH_BROWSER, async () => {
       await page.getByRole("heading", { name: "Log in" }).count(),
       1,
     );
+    await assertAccessible(page);
     // A password may be pasted, and managers of passwords know the fields (WCAG 2.2, 3.3.8).
     const [login, password] = [
       page.getByLabel("Login"),
@@ -63,10 +66,18 @@ Deno.test("the first account, and logging out", WITH_BROWSER, async () => {
       await password.getAttribute("autocomplete"),
       "current-password",
     );
+    await login.fill("nobody");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").waitFor();
+    await assertAccessible(page);
     await login.fill("root");
+    await password.fill(PASSWORD);
     await page.getByRole("button", { name: "Log in" }).click();
     await page.waitForURL(/health|\/$/);
-    assert.deepEqual(tab.faults, []);
+    // The browser tells of the login that was refused, and of nothing else.
+    const [refused = "", ...faults] = tab.faults;
+    assert.match(refused, /status of 403/);
+    assert.deepEqual(faults, []);
   } finally {
     await browser.close();
     await shutdown();
@@ -259,4 +270,15 @@ http {
       await child.status;
     },
   };
+}
+
+/** No rule of axe is broken, wide and on a phone, in both themes. */
+async function assertAccessible(page: Page): Promise<void> {
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      assert.deepEqual(await axeFaults(page), [], `${colorScheme}, ${width}`);
+    }
+  }
 }
