@@ -547,13 +547,15 @@ Deno.test("review, models preview, retro, alerts a day and labels as weights on 
     ...OPTIONS.settings,
     alertsPerDay: 40,
   }, { now: END });
-  const [shown] = await db.query<{ clients: number }>(
+  const [shown] = await db.query<{ clients: number; tied: number }>(
     sql`
-SELECT toUInt32(uniq(src_ip, ja4, http_host)) AS clients FROM scores FINAL
-WHERE p_value < ${rate * (1 - 1e-6) // Stored as Float32.
-    } AND model != '' AND traffic_class != 'verified'`,
+SELECT toUInt32(countIf(p < ${rate * (1 - 1e-6) // Stored as Float32.
+    })) AS clients, toUInt32(countIf(p < least * 1.01)) AS tied
+FROM (SELECT min(p_value) AS p, min(p) OVER () AS least FROM scores FINAL
+  WHERE model != '' AND traffic_class != 'verified' GROUP BY src_ip, ja4, http_host)`,
   );
-  assert.equal(shown?.clients, 10);
+  // Those at the smallest p cannot be told apart, and are all shown: 36 of them where the traffic ends at three in the morning.
+  assert.equal(shown?.clients, Math.max(10, shown?.tied ?? 0));
 
   await label(db, 60);
   const { body } = await detector.learn(span);
