@@ -650,10 +650,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-/** The endpoint of a route and method. */
+/** The endpoint of a route and method; HEAD asks what GET does (RFC 9110, 9.3.2). */
 export function endpointOf(
   route: string,
   method: string,
 ): Endpoint | undefined {
-  return ENDPOINTS.find((one) => one.path === route && one.method === method);
+  const asked = method === "HEAD" ? "GET" : method;
+  return ENDPOINTS.find((one) => one.path === route && one.method === asked);
 }
